@@ -10,12 +10,31 @@ from typing import TYPE_CHECKING, Any
 
 # Where each public name lives. What stands here is a promise.
 _HOME = {
+    "adapt": "mltest.models.adapt",
+    "check_gradients": "mltest.gradients.check",
+    "check_relations": "mltest.relations.check",
+    "check_training": "mltest.training.check",
     "CheckFailed": "mltest.errors",
+    "choice": "mltest.sweeps.space",
+    "Declared": "mltest.relations.declared",
+    "errors": "mltest.errors",
+    "FollowUp": "mltest.relations.relation",
+    "integer": "mltest.sweeps.space",
+    "Invariance": "mltest.relations.declared",
+    "judge": "mltest.sweeps.judge",
+    "log": "mltest.sweeps.space",
+    "numeric_gradient": "mltest.gradients.numeric",
     "Power": "mltest.results",
+    "relation": "mltest.relations.relation",
+    "report": "mltest.reporting",
     "Result": "mltest.results",
     "Run": "mltest.results",
-    "adapt": "mltest.models.adapt",
-    "errors": "mltest.errors",
+    "strategies": "mltest.strategies",
+    "sweep": "mltest.sweeps.check",
+    "SweepResult": "mltest.sweeps.answer",
+    "Training": "mltest.training.program",
+    "uniform": "mltest.sweeps.space",
+    "watch": "mltest.training.watch",
 }
 
 __all__ = sorted([*_HOME, "__version__"])

@@ -10,9 +10,9 @@ from mltest.errors import InvalidInput
 # Which adapter speaks for whom: the root module of a class among the model's ancestors -> where its `adapt` lives.
 # Decided by name, so that no framework is imported to find out that the model is of another.
 _ADAPTERS = {
-    "reference_net": "mltest.models.reference",
-    "torch": "mltest.models.torch",
-    "sklearn": "mltest.models.sklearn",
+    "reference_net": "mltest.models.reference.predicting",
+    "torch": "mltest.models.torch.predicting",
+    "sklearn": "mltest.models.sklearn.predicting",
 }
 
 

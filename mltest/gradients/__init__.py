@@ -1,0 +1,1 @@
+"""Gradients: back-propagation against numeric derivatives, layer by layer."""

@@ -1,0 +1,1 @@
+"""scikit-learn estimators under test, one file a capability."""

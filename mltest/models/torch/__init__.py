@@ -1,0 +1,1 @@
+"""torch Modules under test, one file a capability."""

@@ -1,0 +1,1 @@
+"""Sweeps: which hyperparameter values give the highest accuracy, and whether the difference is real."""

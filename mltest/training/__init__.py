@@ -1,0 +1,1 @@
+"""Training: what is wrong with this training run, where, and what to do."""
