@@ -52,7 +52,7 @@ lint: $(VENV)/.dev  ## ruff and mypy --strict
 	$(BIN)/mypy
 
 docs: $(VENV)/.docs  ## build the documentation into site/, warnings are errors
-	$(BIN)/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 bench: $(VENV)/.dev  ## measure the claims beside the peers; prints ratios
 	$(BIN)/python -m benchmarks
