@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from mltest import errors as errors
     from mltest.errors import CheckFailed as CheckFailed
     from mltest.models.adapt import adapt as adapt
+    from mltest.reporting import report as report
     from mltest.results import Power as Power
     from mltest.results import Result as Result
     from mltest.results import Run as Run

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gettext
 import math
 import os
+import re
 from functools import cache
 from pathlib import Path
 
@@ -17,18 +18,21 @@ def language() -> str:
 
 
 @cache
-def _catalogue(code: str) -> gettext.NullTranslations:
+def catalogue(code: str) -> gettext.NullTranslations:
+    """The translations of a language such as "de" or "pt_BR"; English where there are none, or it is no language."""
+    if not re.fullmatch(r"[A-Za-z]{2,8}([-_][A-Za-z0-9]{1,8})*", code):
+        return gettext.NullTranslations()
     return gettext.translation("mltest", localedir=LOCALES, languages=[code], fallback=True)
 
 
 def translate(message: str) -> str:
     """The message in the language of the run; format it afterwards: `_("{layer} is dead").format(layer=name)`."""
-    return _catalogue(language()).gettext(message)
+    return catalogue(language()).gettext(message)
 
 
 def plural(singular: str, many: str, count: int) -> str:
     """The form that suits `count`, in the language of the run."""
-    return _catalogue(language()).ngettext(singular, many, count)
+    return catalogue(language()).ngettext(singular, many, count)
 
 
 def number(value: float, digits: int = 3) -> str:
