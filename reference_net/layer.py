@@ -1,0 +1,83 @@
+"""What every layer is: a frozen description with a forward and a backward pass, and no memory of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reference_net.errors import InvalidShape
+
+Array = NDArray[Any]
+Parameters = Mapping[str, Array]
+
+
+@dataclass(frozen=True)
+class Mode:
+    """How a pass is meant. Predicting by default.
+
+    Attributes:
+        training: whether layers that differ in training (Dropout, BatchNorm) behave as in training.
+        generators: one random generator a member, drawn from by Dropout alone. A member's numbers come from its
+            own generator, so that nobody's draw depends on who else is there.
+    """
+
+    training: bool = False
+    generators: tuple[np.random.Generator, ...] = ()
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One step of a network: out = f(x; parameters).
+
+    A layer keeps nothing: `forward` returns what `backward` will need. Arrays may carry leading axes (one network an
+    entry) in front of the natural shapes that each docstring gives, and no line asks how many there are.
+    """
+
+    stem: ClassVar[str] = "layer"  # "dense" gives the names dense1, dense2, …
+    natural_rank: ClassVar[int | None] = None  # axes of an input of one network; None where any shape will do
+
+    def forward(self, parameters: Parameters, x: Array, mode: Mode) -> tuple[Array, Any]:
+        """The output, and a cache of what the backward pass needs."""
+        raise NotImplementedError
+
+    def backward(self, parameters: Parameters, cache: Any, d_out: Array) -> tuple[Array, dict[str, Array]]:
+        """From the loss's derivative by the output: its derivatives by the input and by each parameter."""
+        raise NotImplementedError
+
+    def parameter_shapes(self) -> dict[str, tuple[int, ...]]:
+        """Natural shapes of what is learnt here."""
+        return {}
+
+    def fans(self, name: str) -> tuple[int, int] | None:
+        """How many numbers one output sums, and how many outputs one input reaches; None for what is not drawn."""
+        return None
+
+    def statistics_shapes(self) -> dict[str, tuple[int, ...]]:
+        """Natural shapes of what is kept beside the parameters and has no gradient (BatchNorm's running means)."""
+        return {}
+
+    def fixed_start(self, name: str) -> float:
+        """Where an entry starts that no initializer draws."""
+        return 0.0
+
+    def new_statistics(self, parameters: Parameters, cache: Any) -> dict[str, Array]:
+        """The statistics after a training pass with this cache; whoever trains writes them back."""
+        return {}
+
+    def features(self) -> int | None:
+        """How many numbers an example has behind this layer; None where the input decides."""
+        return None
+
+    def settings(self) -> dict[str, Any]:
+        """Numbers that may be one a member, by the field's name."""
+        return {}
+
+
+def misfit(expected: Sequence[object], x: Array, remedy: str) -> InvalidShape:
+    """The error for an input of a wrong shape; the network puts the layer's name in front."""
+    wanted = ", ".join(map(str, expected))
+    return InvalidShape(f"the input has shape {x.shape}, but (…, {wanted}) is expected. {remedy}")

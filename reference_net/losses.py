@@ -1,0 +1,226 @@
+"""Losses, from the scores of the last layer (logits, or values of a regression) and the right answers.
+
+A loss is the mean over examples: loss = Σ share_i · loss_i, where an example's share is 1/batch, or its weight by
+the sum of all weights. `value` is the loss and `gradient` its derivative by the scores; `forward` and `backward`
+do both in the manner of a layer.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from reference_net.errors import InvalidData, InvalidShape
+from reference_net.layer import Array
+
+
+@dataclass(frozen=True)
+class Loss:
+    """What a network is trained to make small.
+
+    Shapes: scores (batch, outputs); y as each loss says; loss_i (batch,); the loss itself (). Axes in front of
+    these are members; y may have them or be shared.
+    """
+
+    answer_rank: ClassVar[int] = 1  # natural axes of y as `targets` gives it
+
+    def forward(self, scores: Array, y: Array) -> tuple[Array, Any]:
+        """The loss of each example (…, batch), and a cache for `backward`."""
+        raise NotImplementedError
+
+    def backward(self, cache: Any) -> Array:
+        """The derivative of each example's own loss by its scores, (…, batch, outputs)."""
+        raise NotImplementedError
+
+    def right(self, scores: Array, y: Array) -> Array | None:
+        """How right each example's answer is, 0 to 1 (…, batch); None where there is no right and wrong."""
+        return None
+
+    def targets(self, y: Any, outputs: int, dtype: np.dtype[Any]) -> Array:
+        """y as the loss computes with it.
+
+        Raises:
+            InvalidData: values that the loss cannot mean.
+        """
+        raise NotImplementedError
+
+    def value(self, scores: Array, y: Any, sample_weight: Array | None = None) -> Array:
+        """The weighted mean loss, (…)."""
+        losses, _ = self.forward(scores, self.targets(y, scores.shape[-1], scores.dtype))
+        return weighted_sum(losses, shares(losses.shape[-1], losses.dtype, sample_weight))
+
+    def gradient(self, scores: Array, y: Any, sample_weight: Array | None = None) -> Array:
+        """The derivative of `value` by the scores, of their shape."""
+        losses, cache = self.forward(scores, self.targets(y, scores.shape[-1], scores.dtype))
+        share = shares(losses.shape[-1], losses.dtype, sample_weight)
+        return self.backward(cache) * share[..., np.newaxis]
+
+    def settings(self) -> dict[str, Any]:
+        """Numbers that may be one a member, by the field's name."""
+        return {}
+
+
+def shares(count: int, dtype: np.dtype[Any], sample_weight: Any = None) -> Array:
+    """What part of the mean each of `count` examples is, (batch,) or (…, batch)."""
+    if sample_weight is None:
+        return np.full(count, 1 / max(count, 1), dtype)
+    weight = np.asarray(sample_weight, dtype)
+    if weight.shape[-1:] != (count,) or not (weight >= 0).all():
+        raise InvalidData(
+            f"sample_weight has shape {weight.shape} for {count} rows. Pass one weight of at least 0 a row."
+        )
+    total = weight.sum(axis=-1, keepdims=True)
+    return weight / np.where(total > 0, total, 1)
+
+
+def weighted_sum(losses: Array, share: Array) -> Array:
+    return (losses * share).sum(axis=-1)
+
+
+@dataclass(frozen=True)
+class SoftmaxCrossEntropy(Loss):
+    """loss_i = −Σ_k t_k log p_k with p = softmax(scores): d loss_i / d scores = p − t.
+
+    The target t is 1 at the right class; with `smoothing` s it is 1 − s there and s/classes is added everywhere.
+    y: class indices (batch,), integers from 0. `smoothing` may be one a member.
+
+    Source: Bridle 1990; label smoothing: Szegedy et al. 2016, section 7.
+    """
+
+    smoothing: Any = 0.0
+
+    def forward(self, scores: Array, y: Array) -> tuple[Array, Any]:
+        shifted = scores - scores.max(axis=-1, keepdims=True)  # exp cannot overflow
+        p = np.exp(shifted)
+        total = p.sum(axis=-1, keepdims=True)
+        p /= total
+        losses = np.log(total[..., 0]) - pick(shifted, y)
+        if self.smooths:  # (1 − s)·(log Σ − shifted_y) + s·mean_k(log Σ − shifted_k)
+            smoothing = self.column(scores.dtype)
+            losses += smoothing * (pick(shifted, y) - shifted.mean(axis=-1))
+        return losses, (p, y)
+
+    def backward(self, cache: Any) -> Array:
+        p, y = cache
+        t = np.zeros_like(p)
+        smoothing = self.column(p.dtype)
+        np.put_along_axis(t, at(t, y), 1 - smoothing[..., np.newaxis], axis=-1)
+        if self.smooths:
+            t += smoothing[..., np.newaxis] / p.shape[-1]
+        return np.subtract(p, t, out=t)
+
+    def right(self, scores: Array, y: Array) -> Array | None:
+        """1 where the right class has the highest score; 1/k where k classes share the highest."""
+        best = scores == scores.max(axis=-1, keepdims=True)
+        return pick(best, y) / best.sum(axis=-1).astype(scores.dtype)
+
+    def targets(self, y: Any, outputs: int, dtype: np.dtype[Any]) -> Array:
+        labels = np.asarray(y)
+        if labels.size == 0:
+            return labels.astype(np.intp)
+        whole = labels.astype(np.intp) if labels.dtype.kind in "iufb" and np.isfinite(labels).all() else None
+        if whole is None or (whole != labels).any() or whole.min() < 0 or whole.max() >= outputs:
+            seen = np.unique(labels.astype(str) if labels.dtype.kind == "O" else labels)
+            wrong = seen if whole is None else [v for v in seen if v != int(v) or not 0 <= v < outputs]
+            raise InvalidData(
+                f"y holds {', '.join(map(str, wrong[:3]))}, which is no class of a network with {outputs} outputs. "
+                f"Pass class indices: whole numbers from 0 to {outputs - 1}."
+            )
+        return whole
+
+    @property
+    def smooths(self) -> bool:
+        return bool(np.any(np.asarray(self.smoothing) != 0))
+
+    def column(self, dtype: np.dtype[Any]) -> Array:
+        """The smoothing as (…, 1), to go with (…, batch)."""
+        return np.asarray(self.smoothing, dtype)[..., np.newaxis]
+
+    def settings(self) -> dict[str, Any]:
+        return {"smoothing": self.smoothing}
+
+
+def at(scores: Array, y: Array) -> Array:
+    """The class indices as an index into scores' last axis, (…, batch, 1)."""
+    return np.broadcast_to(y, scores.shape[:-1])[..., np.newaxis]
+
+
+def pick(scores: Array, y: Array) -> Array:
+    """Each example's score at its right class, (…, batch)."""
+    return np.take_along_axis(scores, at(scores, y), axis=-1)[..., 0]
+
+
+@dataclass(frozen=True)
+class BinaryCrossEntropy(Loss):
+    """loss_i = −t log σ(z) − (1 − t) log(1 − σ(z)) = max(z, 0) − t z + log(1 + exp(−|z|)); d loss_i / dz = σ(z) − t.
+
+    The second form needs no logarithm of a number that rounds to 0. Scores (batch, 1); y (batch,) or (batch, 1),
+    from 0 to 1.
+
+    Source: Cox 1958; the stable form as in most libraries.
+    """
+
+    def forward(self, scores: Array, y: Array) -> tuple[Array, Any]:
+        z = scores[..., 0]
+        small = np.exp(-np.abs(z))
+        return np.maximum(z, 0) - y * z + np.log1p(small), (z, small, y)
+
+    def backward(self, cache: Any) -> Array:
+        z, small, y = cache
+        sigmoid = np.where(z >= 0, 1, small) / (1 + small)
+        d_z: Array = (sigmoid - y)[..., np.newaxis]
+        return d_z
+
+    def right(self, scores: Array, y: Array) -> Array | None:
+        """1 where the score is on the right side of 0; ½ at 0 exactly."""
+        side = 0.5 * (1 + np.sign(scores[..., 0]) * np.where(y > 0.5, 1, -1))
+        return side.astype(scores.dtype)
+
+    def targets(self, y: Any, outputs: int, dtype: np.dtype[Any]) -> Array:
+        if outputs != 1:
+            raise InvalidShape(
+                f"BinaryCrossEntropy reads one score an example and the network has {outputs} outputs. "
+                "Use SoftmaxCrossEntropy for classes."
+            )
+        labels = without_last_axis(y, dtype, "BinaryCrossEntropy")
+        if labels.size and not ((labels >= 0) & (labels <= 1)).all():
+            wrong = labels[~((labels >= 0) & (labels <= 1))][0]
+            raise InvalidData(f"y holds {wrong:g}, but BinaryCrossEntropy takes labels 0 and 1 (or between).")
+        return labels
+
+
+@dataclass(frozen=True)
+class MeanSquaredError(Loss):
+    """loss_i = ½ mean_k (score_k − y_k)²; d loss_i / d score_k = (score_k − y_k) / outputs.
+
+    With the ½ the derivative is the error itself. y (batch, outputs), or (batch,) for one output.
+    """
+
+    answer_rank: ClassVar[int] = 2
+
+    def forward(self, scores: Array, y: Array) -> tuple[Array, Any]:
+        error = scores - y
+        return 0.5 * (error * error).mean(axis=-1), error
+
+    def backward(self, cache: Any) -> Array:
+        error: Array = cache
+        return error / error.shape[-1]
+
+    def targets(self, y: Any, outputs: int, dtype: np.dtype[Any]) -> Array:
+        values = without_last_axis(y, dtype, "MeanSquaredError")[..., np.newaxis] if outputs == 1 else np.asarray(y)
+        if values.dtype.kind not in "iufb" or not np.isfinite(values).all():
+            raise InvalidData("y holds a value that is no finite number. Drop or fill such rows first.")
+        if values.shape[-1] != outputs:
+            raise InvalidShape(f"y has shape {values.shape}, but the network has {outputs} outputs.")
+        return values.astype(dtype, copy=False)
+
+
+def without_last_axis(y: Any, dtype: np.dtype[Any], loss: str) -> Array:
+    """y (…, batch) of a network with one output, whether given so or as a column."""
+    values = np.asarray(y)
+    if values.dtype.kind not in "iufb":
+        raise InvalidData(f"y has dtype {values.dtype}, but {loss} takes numbers.")
+    values = values.astype(dtype, copy=False)
+    return values[..., 0] if values.ndim > 1 and values.shape[-1] == 1 else values

@@ -1,0 +1,256 @@
+"""Training: one loop for one network or a population of them, by steps down the gradients of mini-batches."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from reference_net.history import History
+from reference_net.layer import Array, Mode, Parameters
+from reference_net.network import Network, Pass
+from reference_net.optimizers import SGD, Optimizer, PerMember, column
+from reference_net.plan import Plan, Shared, prepare
+from reference_net.population import Stacked, chunks
+from reference_net.record import Record
+from reference_net.schedules import ConstantRate, Schedule
+
+BLOCK = 256  # rows that are scored at a time where no gradient is asked
+
+
+@dataclass(frozen=True)
+class Step:
+    """What an observer sees after each step; arrays have the axis of the members that took it in front.
+
+    The arrays are the training's own: look, copy, but do not write.
+
+    Attributes:
+        epoch, batch: which step this was, both from 0.
+        members: positions of these members in the (flattened) population.
+        before, parameters: by name, before and after the step.
+        passed: outputs, losses, derivatives by layer and gradients of the step, without penalties.
+        norms: the gradients' lengths (members,), with penalties and before clipping.
+    """
+
+    epoch: int
+    batch: int
+    members: Array
+    before: dict[str, Array]
+    parameters: dict[str, Array]
+    passed: Pass
+    norms: Array
+
+
+def fit(
+    network: Network,
+    parameters: Parameters,
+    x: Any,
+    y: Any,
+    *,
+    optimizer: Optimizer | None = None,
+    epochs: int = 20,
+    batch_size: int = 64,
+    l1: PerMember = 0.0,
+    l2: PerMember = 0.0,
+    seed: Any = 0,
+    rows: Any = None,
+    sample_weight: Any = None,
+    validation: tuple[Any, Any] | None = None,
+    patience: int | None = None,
+    clip: float | None = None,
+    schedule: Schedule | None = None,
+    progress: Callable[[int, int], None] | None = None,
+    observe: Callable[[Step], None] | None = None,
+) -> History:
+    """Train a network, or all networks of a population, each as if it were alone.
+
+    A step goes down the gradient of (1/batch_size) Σ weight_i · loss_i + l1 Σ|w| + ½ l2 Σ w², where w are weights but
+    no biases. A last batch of fewer rows takes a step smaller in proportion, so that every row counts alike.
+
+    Args:
+        network: what is trained.
+        parameters: where it starts, natural shapes or with leading axes (…); they stay as they are.
+        x: rows (n, …) shared by all members, or (…, n, …).
+        y: answers as the loss takes them, (n,) or with the leading axes.
+        optimizer: `rn.SGD(learning_rate=0.01)` unless given; its numbers may be one a member.
+        epochs: how many times each row is seen.
+        batch_size: rows a step; the last batch of an epoch may be shorter.
+        l1, l2: penalties on weights, one number or one a member.
+        seed: of the order of rows and of dropout; one number or one a member.
+        rows: which rows to train on, indices (k,), or (…, k) where members train on rows of their own; all by default.
+        sample_weight: how much each row counts, (n,) or (…, n); used in proportion to their mean.
+        validation: (x, y) to score after each epoch.
+        patience: stop a member whose validation loss has not fallen for so many epochs, and keep its best parameters.
+        clip: the gradient is shortened to this length where it is longer.
+        schedule: what the learning rate is multiplied by as epochs go on.
+        progress: called after each epoch with how many (epochs × members) are done, and of how many.
+        observe: called after each step with a `Step`.
+
+    Returns:
+        A `History`, with the parameters at the end and one row an epoch and a member. Ctrl-C ends the training and
+        returns what was done till then, `interrupted`.
+
+    Raises:
+        InvalidShape, InvalidData, InvalidSetting: what does not fit, with its shape or value.
+    """
+    plan = prepare(
+        network, parameters, x, y, optimizer=(optimizer or SGD()).check(), epochs=epochs, batch_size=batch_size,
+        l1=l1, l2=l2, seed=seed, rows=rows, sample_weight=sample_weight, validation=validation, patience=patience,
+        clip=clip, schedule=schedule or ConstantRate(),
+    )  # fmt: skip
+    record = Record.blank(plan)
+    features = math.prod(plan.x.values.shape[-(network.natural_rank - 1) :])
+    try:
+        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # a member may diverge; its row says so
+            for part in chunks(network, plan.members, plan.batch_size, features, plan.dtype.itemsize):
+                _Chunk(plan, record, np.arange(part.start, part.stop)).train(progress, observe)
+    except KeyboardInterrupt:
+        record.interrupted = True
+    return record.history(plan)
+
+
+class _Chunk:
+    """Members that are trained side by side. Those that stop leave; nobody's numbers depend on who else is here."""
+
+    def __init__(self, plan: Plan, record: Record, members: Array) -> None:
+        self.plan, self.record = plan, record
+        self.members = members
+        self.rngs = {int(m): _generators(plan.seeds[m]) for m in members}
+        self.weights = Stacked.of(plan.network.parameter_shapes, record.parameters, members)
+        self.statistics = Stacked.of(plan.network.statistics_shapes, record.parameters, members)
+        self.memory = [np.zeros_like(self.weights.flat) for _ in range(plan.optimizer.memories)]
+        self.steps = 0
+        self._gather_settings()
+
+    def _gather_settings(self) -> None:
+        """What differs by member, for those who are here."""
+        plan, here = self.plan, self.members
+        self.gradient = Stacked.empty(plan.network.parameter_shapes, len(here), plan.dtype)
+        self.network = plan.network.with_settings(lambda numbers: np.asarray(numbers)[here])
+        self.optimizer = plan.optimizer.of_members(here)
+        is_weight = _weight_entries(plan.network, self.gradient)
+        self.l1 = plan.l1[here, np.newaxis].astype(plan.dtype) * is_weight if plan.l1[here].any() else None
+        self.l2 = plan.l2[here, np.newaxis].astype(plan.dtype) * is_weight if plan.l2[here].any() else None
+        self.parameters = {**self.weights.views, **self.statistics.views}
+
+    def train(self, progress: Callable[[int, int], None] | None, observe: Callable[[Step], None] | None) -> None:
+        plan, record = self.plan, self.record
+        try:
+            for epoch in range(plan.epochs):
+                if not len(self.members):
+                    break
+                self._epoch(epoch, observe)
+                if progress is not None:
+                    progress(record.work_done(plan), plan.epochs * plan.members)
+        finally:  # also when interrupted
+            record.keep(plan, self.members, self.parameters)
+
+    def _epoch(self, epoch: int, observe: Callable[[Step], None] | None) -> None:
+        plan = self.plan
+        order = self._order()
+        n = order.shape[-1]
+        sums = np.zeros((3, len(self.members)), np.float64)
+        for batch, start in enumerate(range(0, n, plan.batch_size)):
+            sums += self._step(epoch, batch, order[:, start : start + plan.batch_size], n, observe)
+        batches = max(1, math.ceil(n / plan.batch_size))
+        loss, right, norm = sums / np.array([[max(n, 1)], [max(n, 1)], [batches]])
+        validation = evaluate(self.network, self.parameters, plan.validation, self.members)
+        stays = self.record.write(plan, epoch, self.members, self.parameters, (loss, right, norm, *validation))
+        if not stays.all():
+            self._leave(~stays)
+
+    def _order(self) -> Array:
+        """Each member's rows in a new order, (members, k)."""
+        rows = self.plan.rows
+        k = rows.values.shape[-1]
+        mixed = np.stack([self.rngs[int(m)][0].permutation(k) for m in self.members])
+        return rows.take(self.members, mixed)
+
+    def _step(
+        self, epoch: int, batch: int, indices: Array, n: int, observe: Callable[[Step], None] | None
+    ) -> tuple[Array, Array, Array]:
+        """One step of every member; returns sums over the batch of losses and right answers, and gradient norms."""
+        plan = self.plan
+        x, y = plan.x.take(self.members, indices), plan.y.take(self.members, indices)
+        part = indices.shape[-1] / plan.batch_size  # 1, but for a short last batch
+        weight = None if plan.weight is None else plan.weight.take(self.members, indices)
+        share = (
+            np.full(indices.shape[-1], 1 / plan.batch_size, plan.dtype) if weight is None else weight / plan.batch_size
+        )
+        mode = Mode(training=True, generators=tuple(self.rngs[int(m)][1] for m in self.members))
+        done = self.network.passes(self.parameters, x, y, share, mode)
+        g = self.gradient.flat
+        self.gradient.fill(done.gradients)
+        self._add_penalties(g, part)
+        norms = np.sqrt(np.vecdot(g, g))
+        if plan.clip is not None:
+            g *= np.minimum(1, plan.clip / np.maximum(norms, np.finfo(g.dtype).tiny)).astype(g.dtype)[:, np.newaxis]
+        before = {name: view.copy() for name, view in self.parameters.items()} if observe else {}
+        self.steps += 1
+        t = epoch + batch * plan.batch_size / n
+        rate = column(self.optimizer.learning_rate, g) * g.dtype.type(plan.schedule.factor(t))
+        self.optimizer.step(self.weights.flat, g, self.memory, self.steps, rate)
+        for name, new in done.statistics.items():
+            self.statistics.views[name][...] = new
+        if observe is not None:
+            observe(Step(epoch, batch, self.members, before, self.parameters, done, norms))
+        right = self.network.loss.right(done.scores, y)
+        return (
+            np.asarray(done.loss * plan.batch_size),
+            np.full(len(g), np.nan) if right is None else right.sum(axis=-1),
+            norms,
+        )
+
+    def _add_penalties(self, g: Array, part: float) -> None:
+        w = self.weights.flat
+        if self.l2 is not None:
+            g += self.l2 * w if part == 1 else g.dtype.type(part) * self.l2 * w
+        if self.l1 is not None:
+            g += self.l1 * np.sign(w) if part == 1 else g.dtype.type(part) * self.l1 * np.sign(w)
+
+    def _leave(self, leaving: Array) -> None:
+        """Write down who leaves, and close the ranks."""
+        self.record.keep(self.plan, self.members[leaving], {n: v[leaving] for n, v in self.parameters.items()})
+        stay = ~leaving
+        self.members = self.members[stay]
+        self.weights, self.statistics = self.weights.of_members(stay), self.statistics.of_members(stay)
+        self.memory = [memory[stay] for memory in self.memory]
+        self._gather_settings()
+
+
+def evaluate(
+    network: Network, parameters: Parameters, rows: tuple[Shared, Shared] | None, members: Array
+) -> tuple[Array, Array]:
+    """Mean loss and share of right answers of each member on rows that are not trained on; NaN without rows."""
+    nothing = np.full(len(members), np.nan)
+    if rows is None:
+        return nothing, nothing
+    x, y = rows[0].of_members(members), rows[1].of_members(members)
+    axis, y_axis = x.ndim - network.natural_rank, y.ndim - network.loss.answer_rank
+    n = x.shape[axis]
+    loss, right = np.zeros(len(members)), np.zeros(len(members))
+    for start in range(0, n, BLOCK):
+        part = slice(start, start + BLOCK)
+        y_part = y[(slice(None),) * y_axis + (part,)]
+        scores = network.scores(parameters, x[(slice(None),) * axis + (part,)])
+        loss += network.loss.forward(scores, y_part)[0].sum(axis=-1)
+        answers = network.loss.right(scores, y_part)
+        right += np.nan if answers is None else answers.sum(axis=-1)
+    return loss / max(n, 1), right / max(n, 1)
+
+
+def _generators(seed: int) -> tuple[np.random.Generator, np.random.Generator]:
+    """One for the order of rows and one for dropout, so that neither moves the other."""
+    order, dropout = np.random.SeedSequence(int(seed)).spawn(2)
+    return np.random.default_rng(order), np.random.default_rng(dropout)
+
+
+def _weight_entries(network: Network, gradient: Stacked) -> Array:
+    """1 where a penalty applies: on weights, and on no bias, scale or shift."""
+    marks = Stacked.empty(network.parameter_shapes, 1, gradient.flat.dtype)
+    for name, view in marks.views.items():
+        view[...] = name.endswith(".weight")
+    return marks.flat
