@@ -42,6 +42,7 @@ __all__ = sorted([*_HOME, "__version__"])
 if TYPE_CHECKING:
     from mltest import errors as errors
     from mltest.errors import CheckFailed as CheckFailed
+    from mltest.gradients.check import check_gradients as check_gradients
     from mltest.models.adapt import adapt as adapt
     from mltest.reporting import report as report
     from mltest.results import Power as Power

@@ -5,6 +5,8 @@ An adapter implements those that its framework can keep; `isinstance(adapted, Pr
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Literal, Protocol, Self, runtime_checkable
 
@@ -52,4 +54,63 @@ class Saves(Protocol):
 class Trains(Protocol):
     def train(self, x: Any, y: Array, *, seed: int, sample_weight: Array | None = None) -> Self:
         """A fresh model of the same settings, trained on these rows; this one stays as it is."""
+        ...
+
+
+# --- Gradients -------------------------------------------------------------------------------------------------
+
+Values = Mapping[str, Array]
+
+
+@runtime_checkable
+class Differentiable(Protocol):
+    """A piece of a model that claims to know its own derivative: named blocks in, flat outputs out.
+
+    A layer is one, a loss is one, and so is the whole way from parameters to loss (with a single output). `values` is
+    the point where it was met: parameters and inputs that are differentiated, in the dtype the model computes in.
+    """
+
+    name: str  # "dense2"; "" for the whole
+    description: str  # "Linear 64 → 32"
+
+    @property
+    def values(self) -> Values: ...
+
+    def forward(self, values: Values, *, precise: bool = False) -> Array:
+        """The outputs, (outputs,) float64; `precise` computes in float64 whatever the model's own dtype.
+
+        Repeated with the same values it gives the same outputs: random draws and running statistics start anew.
+        """
+        ...
+
+    def backward(self, values: Values, upstream: Array, *, precise: bool = False) -> Mapping[str, Array | None]:
+        """What back-propagation claims: the gradient of `upstream @ outputs` for each block; None for no gradient."""
+        ...
+
+
+@runtime_checkable
+class HasGradients(Protocol):
+    """A model with its data and loss, ready to be differentiated as a whole."""
+
+    name: str
+    whole: Differentiable
+
+    def preserved(self) -> AbstractContextManager[None]:
+        """Around a check: parameters, buffers, modes, gradients, random states are afterwards as they were."""
+        ...
+
+
+class LayerCall(Differentiable, Protocol):
+    """One layer as the pass through the whole met it, with the gradient that really came down to it."""
+
+    upstream: Array  # (outputs,): the gradient of the loss with respect to the outputs
+    parents: tuple[str, ...]  # the blocks and pieces that hold it: "encoder", "encoder.block1"
+
+
+@runtime_checkable
+class HasLayers(HasGradients, Protocol):
+    """A model whose layers can be called one by one."""
+
+    def layers(self) -> Sequence[LayerCall]:
+        """The calls of one forward pass, from input to output; the loss is the last."""
         ...

@@ -1,0 +1,205 @@
+"""One piece of a model on the bench: its claim against its numeric derivative, in the arithmetic that shows most."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+
+from mltest.gradients.directions import stretches, unit_direction
+from mltest.gradients.line import Difference, Line, walk
+from mltest.models.capabilities import Array, Differentiable, Values
+
+Gradients = Mapping[str, Array | None]
+
+# Steps in units of an element's size, the first choice first: at 2⁻¹³ truncation (step²) and rounding (ε / step) of
+# float64 both lie near 1e-9 of the derivative. The others are for curved, noisy and kinked functions.
+STEPS_FLOAT64 = (2.0**-13, 2.0**-18, 2.0**-23, 2.0**-28, 2.0**-9, 2.0**-5)
+STEPS_FLOAT32 = (2.0**-5, 2.0**-8, 2.0**-11, 2.0**-3)
+# What no right gradient need keep: formulas with constants to so many digits are right (relative to the gradient).
+TOLERANCE_FLOAT64 = 1e-8
+TOLERANCE_FLOAT32 = 2e-6
+# A bar this small beside the derivative needs no other step.
+GOOD_ENOUGH = 1e-7
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A claim along one direction: the difference with its bar, beside the size of what was looked at."""
+
+    difference: float
+    error: float  # numeric bar, the rounding of back-propagation, and the tolerance
+    size: float  # root of the sum of squares of what each element contributes
+    numeric: float
+    claimed: float
+    step: float = 0.0
+
+    @property
+    def wrong(self) -> bool:
+        return bool(abs(self.difference) > self.error) or not np.isfinite(self.claimed)
+
+    @property
+    def relative(self) -> float:
+        """The difference in units of the derivative's size."""
+        return abs(self.difference) / self.size if self.size > 0 else (np.inf if self.difference else 0.0)
+
+    @property
+    def resolution(self) -> float:
+        """The smallest relative error that this direction would have shown."""
+        return self.error / self.size if self.size > 0 else np.inf
+
+
+@dataclass
+class Bench:
+    """A piece at a point, with the arithmetic in which its outputs are computed there."""
+
+    piece: Differentiable
+    values: Values
+    precise: bool
+    epsilon: float
+    native: Values  # the same point in the model's own dtype
+    calls: int = field(default=0)
+
+    @classmethod
+    def of(cls, piece: Differentiable, values: Values | None = None) -> Bench:
+        """Choose the arithmetic: float64 copies where the model's own dtype is coarser and the copy computes the same.
+
+        A copy can hide a fault of the coarse arithmetic, so its own gradient is compared with the copy's afterwards.
+        """
+        native = dict(piece.values if values is None else values)
+        epsilon = max((float(np.finfo(v.dtype).eps) for v in native.values()), default=float(np.finfo(float).eps))
+        if epsilon > 1e-10:
+            fine = {name: value.astype(np.float64) for name, value in native.items()}
+            if _same_function(piece, native, fine):
+                return cls(piece, fine, True, float(np.finfo(np.float64).eps), native, calls=2)
+        return cls(piece, native, False, epsilon, native)
+
+    @property
+    def coarse(self) -> bool:
+        """The model itself computes in float32."""
+        return any(value.dtype.itemsize < 8 for value in self.native.values())
+
+    @property
+    def steps(self) -> tuple[float, ...]:
+        return STEPS_FLOAT64 if self.epsilon < 1e-10 else STEPS_FLOAT32
+
+    @property
+    def tolerance(self) -> float:
+        return TOLERANCE_FLOAT32 if self.coarse else TOLERANCE_FLOAT64
+
+    def forward(self, values: Values) -> Array:
+        self.calls += 1
+        return self.piece.forward(values, precise=self.precise)
+
+    @cached_property
+    def centre(self) -> Array:
+        return self.forward(self.values)
+
+    def backward(self, upstream: Array) -> Gradients:
+        """The claim, in the arithmetic of the bench; a copy that cannot be differentiated leaves the model's own."""
+        self.calls += 1
+        if self.precise:
+            try:
+                return self.piece.backward(self.values, upstream, precise=True)
+            except (RuntimeError, TypeError, ValueError):
+                pass
+        return self.piece.backward(self.native, upstream)
+
+    def line(self, direction: Values, step: float) -> Line:
+        return walk(self.forward, self.values, direction, step, centre=self.centre, epsilon=self.epsilon)
+
+    def direction(self, names: Iterable[str], gradients: Gradients, rng: np.random.Generator) -> dict[str, Array]:
+        """A random direction over the named blocks."""
+        chosen = {name: self.values[name] for name in names}
+        factors = stretches(chosen, gradients)
+        return {name: factors[name] * unit_direction(value, rng) for name, value in chosen.items()}
+
+    def judge(self, line: Line, upstream: Array, gradients: Gradients, rounding: Gradients | None = None) -> Verdict:
+        """The claim along a line that was walked; `rounding` is the gradient's own, element by element."""
+        return self.verdict(line, line.compare(upstream, gradients), gradients, rounding)
+
+    def verdict(
+        self, line: Line, found: Difference, gradients: Gradients, rounding: Gradients | None = None
+    ) -> Verdict:
+        size = max(_norm(gradients, line.moved_near), abs(found.numeric) / 3)
+        slack = 2 * self.epsilon * _norm(gradients, line.moved_near)
+        if rounding is not None:
+            slack += 10 * _norm(rounding, line.moved_near)
+        return Verdict(
+            difference=found.difference,
+            error=found.error + slack + self.tolerance * size,
+            size=size,
+            numeric=found.numeric,
+            claimed=found.claimed,
+            step=line.step,
+        )
+
+    def settle(
+        self, direction: Values, upstream: Array, gradients: Gradients, rounding: Gradients | None = None
+    ) -> tuple[Verdict, Line]:
+        """The verdict at the step with the smallest bar; only as many steps are tried as are needed."""
+        best: tuple[Verdict, Line] | None = None
+        worse = 0
+        for step in self.steps:
+            line = self.line(direction, step)
+            verdict = self.judge(line, upstream, gradients, rounding)
+            if best is None or verdict.error < best[0].error:
+                best, worse = (verdict, line), 0
+            else:
+                worse += 1
+            if best[0].error <= (GOOD_ENOUGH + 2 * self.tolerance) * best[0].size or worse > 2:
+                break
+        assert best is not None
+        return best
+
+    def rounding(self, upstream: Array, rng: np.random.Generator) -> Gradients:
+        """How much the claim changes when everything it is computed from changes in the last place: its rounding.
+
+        Two jittered passes; the difference to the plain one, root mean square, element by element.
+        """
+        plain = self.piece.backward(self.native, upstream)
+        squares: dict[str, Array | None] = dict.fromkeys(plain)
+        for _ in range(2):
+            shaken = {name: _jittered(value, rng) for name, value in self.native.items()}
+            factor = 1 + float(rng.uniform(0.1, 0.4))  # rounds every product anew
+            self.calls += 1
+            again = self.piece.backward(shaken, upstream * factor)
+            for name, gradient in again.items():
+                first = plain[name]
+                if gradient is None or first is None:
+                    continue
+                change = (gradient.astype(np.float64) / factor - first) ** 2 / 2
+                before = squares[name]
+                squares[name] = change if before is None else before + change
+        return {name: None if square is None else np.sqrt(square) for name, square in squares.items()}
+
+
+def _same_function(piece: Differentiable, native: Values, fine: Values) -> bool:
+    try:
+        with np.errstate(all="ignore"):
+            coarse, precise = piece.forward(native), piece.forward(fine, precise=True)
+    except (RuntimeError, TypeError, ValueError):
+        return False
+    if coarse.shape != precise.shape or not np.array_equal(np.isfinite(coarse), np.isfinite(precise)):
+        return False
+    finite = np.isfinite(coarse)
+    distance = np.linalg.norm((coarse - precise)[finite])
+    return bool(distance <= 1e-3 * np.linalg.norm(precise[finite]) + 1e-6 * np.sqrt(coarse.size))
+
+
+def _jittered(value: Array, rng: np.random.Generator) -> Array:
+    epsilon = np.finfo(value.dtype).eps
+    shaken: Array = value * (1 + epsilon * rng.integers(-2, 3, size=value.shape))
+    return shaken.astype(value.dtype)
+
+
+def _norm(gradients: Gradients, direction: Values) -> float:
+    total = 0.0
+    for name, step in direction.items():
+        gradient = gradients.get(name)
+        if gradient is not None:
+            product = np.ravel(gradient).astype(np.float64, copy=False) * np.ravel(step)
+            total += float(np.dot(product, product))
+    return float(np.sqrt(total))

@@ -1,0 +1,54 @@
+"""Directions to look along: random, as long in each block as the block is large, and no two elements alike."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from mltest.models.capabilities import Array, Values
+
+# How much further a block may be moved than its own size, where its share of the derivative would else drown.
+MOST_STRETCH = 1e3
+
+
+def scale_of(value: Array) -> Array:
+    """The natural size of each element: its own, at least a tenth of the block's; 1 for a block of zeros."""
+    size = np.abs(value.astype(np.float64, copy=False))
+    typical = float(np.sqrt(np.mean(size**2))) if size.size else 0.0
+    if not np.isfinite(typical):
+        size = np.where(np.isfinite(size), size, 1.0)
+        typical = float(np.median(size))
+    return np.maximum(size, 0.1 * typical) if typical > 0 else np.ones(value.shape)
+
+
+def direction(values: Values, names: Mapping[str, float], rng: np.random.Generator) -> dict[str, Array]:
+    """A random direction over the named blocks, each stretched by its factor.
+
+    Signs alone would let two equal errors of opposite sign cancel half of the time, so lengths differ too: every
+    element moves by 0.5 to 1.5 of its natural size.
+    """
+    return {name: stretch * unit_direction(values[name], rng) for name, stretch in names.items()}
+
+
+def unit_direction(value: Array, rng: np.random.Generator) -> Array:
+    """One block's direction, (*value.shape) float64."""
+    signs = rng.integers(0, 2, size=value.shape) * 2.0 - 1.0
+    return signs * rng.uniform(0.5, 1.5, size=value.shape) * scale_of(value)
+
+
+def stretches(values: Values, gradients: Mapping[str, Array | None]) -> dict[str, float]:
+    """Factors by which blocks are moved further, so that each has a like share of the derivative.
+
+    A bias of 1e-8 beside weights of 1 would else be moved by 1e-12, and no error in it would be seen.
+    """
+    shares = {}
+    for name, value in values.items():
+        gradient = gradients.get(name)
+        shares[name] = 0.0 if gradient is None else float(np.linalg.norm(np.ravel(scale_of(value) * gradient)))
+    finite = [share for share in shares.values() if np.isfinite(share)]
+    most = max(finite, default=0.0)
+    return {
+        name: float(np.clip(most / share, 1.0, MOST_STRETCH)) if share > 0 and np.isfinite(share) else 1.0
+        for name, share in shares.items()
+    }

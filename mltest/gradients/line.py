@@ -1,0 +1,156 @@
+"""A function along a straight line: its derivative by central differences, with an error bar that can be believed.
+
+For outputs F(t) = f(x + t·u), the central difference D(t) = (F(t) − F(−t)) / 2t is off by O(t²) where F is smooth;
+Richardson's (4·D(t/2) − D(t)) / 3 is off by O(t⁴). What is left to fear is rounding, and kinks. Both show in
+W = C(t) − 4·C(t/2) with C(t) = F(t) + F(−t) − 2·F(0): a smooth function gives O(t⁴), rounding gives about 8 roundings
+of F, and a jump J of the slope inside the steps gives t·J, whatever t is.
+
+Source: Press et al., Numerical Recipes, 3rd edition, section 5.7; Moré & Wild 2011, Estimating computational noise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from mltest.models.capabilities import Array, Values
+
+# W is a sum of F at five points with weights 1, 1, −4, −4 and 6: as noise, √70 roundings.
+_WEIGHT_OF_NOISE = np.sqrt(70.0)
+
+
+@dataclass(frozen=True)
+class Line:
+    """Outputs at 0, ±step and ±step/2 along a direction; `moved` are the displacements that were really made."""
+
+    step: float
+    centre: Array  # (outputs,)
+    far: tuple[Array, Array]  # at +step and −step
+    near: tuple[Array, Array]  # at +step/2 and −step/2
+    moved_far: Values  # (x₊ − x₋) / 2·step, the direction as rounding left it
+    moved_near: Values
+    epsilon: float  # of the arithmetic that F is computed in
+
+    @cached_property
+    def usable(self) -> Array:
+        """(outputs,) bool: finite at all five points."""
+        finite: Array = np.isfinite(self.centre + self.far[0] + self.far[1] + self.near[0] + self.near[1])
+        return finite
+
+    @cached_property
+    def slopes(self) -> tuple[Array, Array]:
+        """D(step) and D(step/2), (outputs,) each; 0 where an output is not finite."""
+        with np.errstate(all="ignore"):
+            far = (self.far[0] - self.far[1]) / (2 * self.step)
+            near = (self.near[0] - self.near[1]) / self.step
+        return np.where(self.usable, far, 0.0), np.where(self.usable, near, 0.0)
+
+    @cached_property
+    def wobble(self) -> Array:
+        """W, (outputs,): about zero for smooth outputs, step × jump for kinked ones."""
+        with np.errstate(all="ignore"):
+            far = self.far[0] + self.far[1] - 2 * self.centre
+            near = self.near[0] + self.near[1] - 2 * self.centre
+            wobble: Array = np.where(self.usable, far - 4 * near, 0.0)
+        return wobble
+
+    @cached_property
+    def noise(self) -> Array:
+        """(outputs,): the rounding of one output, measured, at least a few units of its last place."""
+        floor = self.epsilon * np.abs(np.where(self.usable, self.centre, 0.0))
+        # The median is measured over outputs that moved at all; a kink in fewer than half of them does not reach it.
+        stirred = np.abs(self.wobble[self.usable & (self.wobble != 0)])
+        typical = float(np.median(stirred)) / _WEIGHT_OF_NOISE if stirred.size >= 8 else 0.0
+        return np.maximum(2 * floor, 1.5 * typical)
+
+    @cached_property
+    def kinked(self) -> Array:
+        """(outputs,) bool: its slope jumps within the steps, or it is not finite there."""
+        return ~self.usable | (np.abs(self.wobble) > 60 * self.noise)
+
+    def one_sided(self) -> tuple[Array, Array]:
+        """The left and the right derivative at step/2, (outputs,) each."""
+        with np.errstate(all="ignore"):
+            left = (self.centre - self.near[1]) / (self.step / 2)
+            right = (self.near[0] - self.centre) / (self.step / 2)
+        return left, right
+
+    def compare(self, upstream: Array, gradients: Mapping[str, Array | None]) -> Difference:
+        """How far `gradients` are from the derivative of `upstream @ F` along this line, and how far they may be.
+
+        The two are subtracted at each step before they are extrapolated, so that displacements changed by rounding
+        cost nothing: the claim is asked about the step that was made.
+        """
+        far, near = self.slopes
+        numeric_far, numeric_near = float(upstream @ far), float(upstream @ near)
+        claimed_far, claimed_near = dot(gradients, self.moved_far), dot(gradients, self.moved_near)
+        at_far, at_near = claimed_far - numeric_far, claimed_near - numeric_near
+        weighted = np.where(upstream != 0, upstream, 0.0)
+        roundings = float(np.sqrt(np.sum((weighted * self.noise) ** 2)))
+        spread = float(np.sqrt(np.sum((weighted * self.wobble) ** 2))) / _WEIGHT_OF_NOISE
+        kinks = float(np.sum(np.abs(weighted * self.wobble)[self.kinked]))
+        # Richardson's weights make 1.9 roundings / step of one rounding; six of those are never reached by chance.
+        rounding = 12 * max(roundings, spread) / self.step
+        error = abs(at_far - at_near) + rounding + kinks / self.step
+        numeric = (4 * numeric_near - numeric_far) / 3
+        difference = (4 * at_near - at_far) / 3
+        return Difference(difference=difference, error=error, numeric=numeric, claimed=numeric + difference)
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A claimed derivative less the numeric one, along one direction, with the bar of the numeric one."""
+
+    difference: float
+    error: float
+    numeric: float
+    claimed: float
+
+
+def dot(gradients: Mapping[str, Array | None], direction: Values) -> float:
+    """The claimed derivative along a direction, summed in float64; a block without gradient adds nothing."""
+    total = 0.0
+    for name, step in direction.items():
+        gradient = gradients.get(name)
+        if gradient is not None:
+            total += float(np.dot(np.ravel(gradient).astype(np.float64, copy=False), np.ravel(step)))
+    return total
+
+
+def walk(
+    forward: Callable[[Values], Array],
+    values: Values,
+    direction: Values,
+    step: float,
+    *,
+    centre: Array,
+    epsilon: float,
+) -> Line:
+    """Evaluate four points of the line through `values` along `direction` (a part of the blocks is enough)."""
+
+    def at(t: float) -> tuple[Values, Array]:
+        moved = {name: _shifted(values[name], u, t) for name, u in direction.items()}
+        return moved, forward({**values, **moved})
+
+    (far_plus, f1), (far_minus, f2) = at(step), at(-step)
+    (near_plus, f3), (near_minus, f4) = at(step / 2), at(-step / 2)
+    return Line(
+        step=step,
+        centre=centre,
+        far=(f1, f2),
+        near=(f3, f4),
+        moved_far=_displacement(far_plus, far_minus, 2 * step),
+        moved_near=_displacement(near_plus, near_minus, step),
+        epsilon=epsilon,
+    )
+
+
+def _shifted(value: Array, direction: Array, t: float) -> Array:
+    return (value + t * direction).astype(value.dtype, copy=False)
+
+
+def _displacement(plus: Values, minus: Values, distance: float) -> Values:
+    return {name: np.subtract(plus[name], minus[name], dtype=np.float64) / distance for name in plus}

@@ -1,0 +1,240 @@
+"""A torch Module with its data and loss, as a whole and as the calls of its layers, for the gradient check."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from fnmatch import fnmatchcase
+from typing import Any
+
+import numpy as np
+import torch
+from torch.utils import _pytree as tree
+
+from mltest.errors import InvalidInput
+from mltest.models.capabilities import Array, LayerCall, Values
+from mltest.models.torch.calls import Call, Recorder, array, is_real, pull_back
+from mltest.models.torch.losses import loss_for
+from mltest.models.torch.state import Attributes, RandomSources, lent, preserved
+
+
+def adapt(
+    model: torch.nn.Module,
+    x: Any,
+    y: Any = None,
+    *,
+    loss: Callable[..., Any] | None = None,
+    at: Any = None,
+    only: Sequence[str] | None = None,
+    seed: int = 0,
+) -> TorchProblem:
+    """The module with its data and loss, ready to be differentiated.
+
+    Raises:
+        InvalidInput: half precision, complex numbers, data that are missing or of no use, `only` without a match.
+    """
+    if at is not None:
+        raise InvalidInput("at: a torch Module holds its parameters itself. Leave `at` out, or load them before.")
+    if x is None:
+        raise InvalidInput("x is missing: a torch Module is checked on data. Pass check_gradients(model, x, y).")
+    for name, parameter in model.named_parameters():
+        if parameter.dtype in (torch.float16, torch.bfloat16) or parameter.is_complex():
+            raise InvalidInput(
+                f"{name} is of dtype {str(parameter.dtype).removeprefix('torch.')}: too coarse or of another field for "
+                "a numeric derivative. Pass a float32 or float64 copy: model.double()."
+            )
+    dtype = next((p.dtype for p in model.parameters()), None)
+    inputs = tree.tree_map(lambda leaf: _tensor(leaf, dtype), x, is_leaf=lambda v: isinstance(v, np.ndarray))
+    if isinstance(x, (list, tuple)) and all(isinstance(v, (int, float, list, tuple)) for v in x):
+        inputs = _tensor(np.asarray(x), dtype)
+    return TorchProblem(model, inputs, y, loss=loss, only=only, seed=seed)
+
+
+def _tensor(value: Any, dtype: torch.dtype | None) -> Any:
+    if isinstance(value, np.ndarray) or (hasattr(value, "__array__") and not isinstance(value, torch.Tensor)):
+        value = np.asarray(value)
+        if value.dtype == object or value.dtype.kind in "USO":
+            raise InvalidInput(f"x has dtype {value.dtype}; numbers are needed.")
+        tensor = torch.from_numpy(np.array(value))
+        return tensor.to(dtype) if dtype is not None and tensor.is_floating_point() else tensor
+    if isinstance(value, torch.Tensor):
+        if value.dtype in (torch.float16, torch.bfloat16):
+            raise InvalidInput(f"x is of dtype {value.dtype}: too coarse. Pass float32 or float64.")
+        return value.detach().clone()
+    return value
+
+
+class TorchProblem:
+    """A module, its data and its loss. `whole` goes from parameters (and x) to the loss; `layers` are the calls."""
+
+    def __init__(
+        self,
+        model: torch.nn.Module,
+        x: Any,
+        y: Any,
+        *,
+        loss: Callable[..., Any] | None,
+        only: Sequence[str] | None,
+        seed: int,
+        loss_scale: float = 1.0,
+    ) -> None:
+        self.model, self.x, self.y = model, x, y
+        self.name = type(model).__name__
+        self.given_loss, self.only, self.seed, self.loss_scale = loss, only, seed, loss_scale
+        self.loss = loss_for(loss, y, seed)
+        self.modules = list(model.modules())
+        if isinstance(loss, torch.nn.Module):
+            self.modules += [m for m in loss.modules() if m not in set(self.modules)]
+        self.sources = RandomSources(self.modules)
+        self.states = self.sources.states()
+        self.attributes = Attributes(self.modules)
+        self.parameters = self._named_parameters()
+        leaves, self.structure = tree.tree_flatten(x)
+        self.leaves = leaves
+        real = [i for i, leaf in enumerate(leaves) if is_real(leaf)]
+        names = {("x" if len(leaves) == 1 else f"x[{i}]"): i for i in real}
+        self.inputs = {name: i for name, i in names.items() if self._chosen(name)}
+        self.whole = Whole(self)
+        self._check_names(names)
+
+    def _named_parameters(self) -> dict[str, torch.nn.Parameter]:
+        found = {n: p for n, p in self.model.named_parameters() if p.requires_grad}
+        if isinstance(self.given_loss, torch.nn.Module):
+            known = {id(p) for p in self.model.parameters()}
+            found |= {
+                f"loss.{n}": p for n, p in self.given_loss.named_parameters() if p.requires_grad and id(p) not in known
+            }
+        return {name: p for name, p in found.items() if self._chosen(name)}
+
+    def _chosen(self, name: str) -> bool:
+        return self.only is None or any(fnmatchcase(name, pattern) for pattern in self.only)
+
+    def _check_names(self, inputs: Mapping[str, int]) -> None:
+        if self.parameters or self.inputs:
+            return
+        known = [n for n, p in self.model.named_parameters() if p.requires_grad] + list(inputs)
+        if self.only is not None and known:
+            raise InvalidInput(
+                f"only={list(self.only)!r} matches no parameter. There are {', '.join(known[:20])}; "
+                "patterns may hold *."
+            )
+        raise InvalidInput(
+            f"model: {self.name} has no parameter that requires a gradient, and x is not of floating point. "
+            "There is nothing to differentiate."
+        )
+
+    def tensors(self) -> list[torch.Tensor]:
+        found = [t for m in self.modules for t in (*m._parameters.values(), *m._buffers.values()) if t is not None]
+        return list({id(t): t for t in found}.values())
+
+    def preserved(self) -> Any:
+        return preserved(self.modules, self.tensors())
+
+    def variant(self, *, x: Any = None, y: Any = None, loss_scale: float | None = None) -> TorchProblem:
+        """The same model on other data, or with the loss multiplied by a factor."""
+        return TorchProblem(
+            self.model,
+            self.x if x is None else x,
+            self.y if y is None else y,
+            loss=self.given_loss,
+            only=self.only,
+            seed=self.seed,
+            loss_scale=self.loss_scale if loss_scale is None else loss_scale,
+        )
+
+    # --- one pass ---------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def ready(self, values: Values, precise: bool) -> Iterator[list[Any]]:
+        """The model with these numbers in it and its random draws at the start; yields the leaves of x."""
+        data = {id(p): torch.from_numpy(np.array(values[n])) for n, p in self.parameters.items() if n in values}
+        leaves = [_cast(leaf, precise) for leaf in self.leaves]
+        for name, i in self.inputs.items():
+            if name in values:
+                leaves[i] = torch.from_numpy(np.array(values[name]))
+            leaves[i] = leaves[i].detach().requires_grad_(True)
+        self.attributes.restore()
+        try:
+            with lent(self.modules, data, precise=precise), torch.enable_grad():
+                self.sources.restore(self.states)
+                yield leaves
+        finally:
+            self.attributes.restore()
+
+    def run(self, leaves: list[Any], precise: bool, recorder: Recorder | None = None) -> torch.Tensor:
+        """The loss of one forward pass, a scalar tensor."""
+        own = [leaf.clone() if isinstance(leaf, torch.Tensor) else leaf for leaf in leaves]
+        arguments = tree.tree_unflatten(own, self.structure)
+        if isinstance(arguments, tuple):
+            scores = self.model(*arguments)
+        elif isinstance(arguments, dict):
+            scores = self.model(**arguments)
+        else:
+            scores = self.model(arguments)
+        if recorder is not None and not isinstance(self.loss.function, torch.nn.Module):
+            modules = [m for m in self.modules if m not in set(self.model.modules())]
+            call = recorder.open("loss", lambda s: self.loss(s), modules, ((scores,), {}), self.loss.description)
+            call.kind = "loss"
+            loss = self.loss(scores)
+            recorder.close(call, loss)
+        else:
+            loss = self.loss(scores)
+        return loss * self.loss_scale if self.loss_scale != 1.0 else loss
+
+    def layers(self) -> Sequence[LayerCall]:
+        """The calls of one forward pass that a gradient came down to, from input to output."""
+        return [call for call in self.calls() if not call.inner and call.reached]
+
+    def calls(self) -> list[Call]:
+        """Every call, inner ones before the ones around them, with its upstream gradient."""
+        known = {id(p): (name, p) for name, p in self._all_parameters().items()}
+        recorder = Recorder(self.sources, known)
+        named = dict(self.model.named_modules())
+        if isinstance(self.loss.function, torch.nn.Module):
+            named |= {f"loss.{n}".rstrip("."): m for n, m in self.loss.function.named_modules()}
+        with self.ready(self.whole.values, False) as leaves, recorder.recording(named):
+            loss = self.run(leaves, False, recorder)
+            torch.autograd.backward(loss)
+        for parameter in known.values():
+            parameter[1].grad = None
+        for call in recorder.calls:
+            call.outputs = []
+        return recorder.calls
+
+    def _all_parameters(self) -> dict[str, torch.nn.Parameter]:
+        found = {n: p for n, p in self.model.named_parameters() if p.requires_grad}
+        return found | self.parameters
+
+
+class Whole:
+    """The whole way from parameters and inputs to the loss: one output."""
+
+    name = ""
+
+    def __init__(self, problem: TorchProblem) -> None:
+        self._problem = problem
+        self.description = problem.name
+
+    @property
+    def values(self) -> Values:
+        problem = self._problem
+        blocks = {name: array(p.data) for name, p in problem.parameters.items()}
+        return blocks | {name: array(problem.leaves[i]) for name, i in problem.inputs.items()}
+
+    def forward(self, values: Values, *, precise: bool = False) -> Array:
+        with self._problem.ready(values, precise) as leaves:
+            loss = self._problem.run(leaves, precise)
+            return np.array([float(loss.detach())])
+
+    def backward(self, values: Values, upstream: Array, *, precise: bool = False) -> dict[str, Any]:
+        problem = self._problem
+        with problem.ready(values, precise) as leaves:
+            loss = problem.run(leaves, precise)
+            wanted = {name: leaves[i] for name, i in problem.inputs.items()}
+            return pull_back([loss.reshape(1)], upstream, wanted | dict(problem.parameters))
+
+
+def _cast(leaf: Any, precise: bool) -> Any:
+    if precise and isinstance(leaf, torch.Tensor) and leaf.is_floating_point():
+        return leaf.double()
+    return leaf
