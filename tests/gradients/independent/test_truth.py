@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
+import reference_net as rn
 from tests.gradients.independent import truth
 from tests.gradients.independent.case import Case
 from tests.gradients.independent.cases import CASES, FAULTS, RIGHT
@@ -27,6 +29,8 @@ def slopes(case: Case, entries: int | None) -> Mapping[str, truth.Slopes]:
     step = 1e-5 if case.smooth else 1e-6
     if isinstance(model, torch.nn.Module):
         found = truth.of_torch(model, x, y, keywords["loss"], step=step, entries=entries)
+    elif isinstance(model, rn.Model):
+        found = truth.of_callable(_of_parameters(model, x, y), model.parameters, step=step, entries=entries)
     else:
         found = truth.of_callable(model, keywords["at"], step=step, entries=entries)
     return {name: block for name, block in found.items() if name not in case.excused}
@@ -37,7 +41,13 @@ def given(case: Case) -> Mapping[str, np.ndarray]:
     model, x, y, keywords = case.build()
     if isinstance(model, torch.nn.Module):
         return truth.torch_gradients(model, x, y, keywords["loss"])
+    if isinstance(model, rn.Model):
+        return truth.callable_gradients(_of_parameters(model, x, y), model.parameters)
     return truth.callable_gradients(model, keywords["at"])
+
+
+def _of_parameters(model: rn.Model, x: np.ndarray, y: np.ndarray) -> Callable[[Any], Any]:
+    return lambda parameters: model.network.loss_and_gradients(parameters, x, y)
 
 
 @pytest.mark.parametrize("case", RIGHT_64, ids=str)
