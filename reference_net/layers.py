@@ -40,7 +40,7 @@ class Dense(Layer):
     def backward(self, parameters: Parameters, cache: Array, d_out: Array) -> tuple[Array, dict[str, Array]]:
         x, d_z = cache, d_out
         d_x = d_z @ parameters["weight"].mT
-        return d_x, {"weight": x.mT @ d_z, "bias": d_z.sum(axis=-2)}
+        return d_x, {"weight": x.mT @ d_z, "bias": over_batch(d_z)}
 
     def parameter_shapes(self) -> dict[str, tuple[int, ...]]:
         return {"weight": (self.inputs, self.outputs), "bias": (self.outputs,)}
@@ -50,6 +50,11 @@ class Dense(Layer):
 
     def features(self) -> int | None:
         return self.outputs
+
+
+def over_batch(d_z: Array) -> Array:
+    """The sum over the batch, (…, features). As a product: BLAS is faster at it than a reduction."""
+    return np.ones(d_z.shape[-2], d_z.dtype) @ d_z
 
 
 @dataclass(frozen=True)

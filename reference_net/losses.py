@@ -34,7 +34,7 @@ class Loss:
         """The derivative of each example's own loss by its scores, (…, batch, outputs)."""
         raise NotImplementedError
 
-    def right(self, scores: Array, y: Array) -> Array | None:
+    def right(self, cache: Any) -> Array | None:
         """How right each example's answer is, 0 to 1 (…, batch); None where there is no right and wrong."""
         return None
 
@@ -79,6 +79,9 @@ def weighted_sum(losses: Array, share: Array) -> Array:
     return (losses * share).sum(axis=-1)
 
 
+NO_SMOOTHING = 0.0
+
+
 @dataclass(frozen=True)
 class SoftmaxCrossEntropy(Loss):
     """loss_i = −Σ_k t_k log p_k with p = softmax(scores): d loss_i / d scores = p − t.
@@ -89,32 +92,34 @@ class SoftmaxCrossEntropy(Loss):
     Source: Bridle 1990; label smoothing: Szegedy et al. 2016, section 7.
     """
 
-    smoothing: Any = 0.0
+    smoothing: Any = NO_SMOOTHING
 
     def forward(self, scores: Array, y: Array) -> tuple[Array, Any]:
-        shifted = scores - scores.max(axis=-1, keepdims=True)  # exp cannot overflow
-        p = np.exp(shifted)
-        total = p.sum(axis=-1, keepdims=True)
-        p /= total
-        losses = np.log(total[..., 0]) - pick(shifted, y)
-        if self.smooths:  # (1 − s)·(log Σ − shifted_y) + s·mean_k(log Σ − shifted_k)
-            smoothing = self.column(scores.dtype)
-            losses += smoothing * (pick(shifted, y) - shifted.mean(axis=-1))
-        return losses, (p, y)
+        z = scores - highest(scores)[..., np.newaxis]  # exp cannot overflow, and p stays the same
+        p = np.exp(z)
+        total = over_classes(p)
+        z_right = pick(z, y)
+        losses = np.log(total) - z_right
+        if self.smooths:  # −Σ t log p once more, now with t = 1/classes, has the part s
+            losses += self._column(z) * (z_right - over_classes(z) / z.shape[-1])
+        p /= total[..., np.newaxis]
+        return losses, (z, z_right, p, y)
 
     def backward(self, cache: Any) -> Array:
-        p, y = cache
-        t = np.zeros_like(p)
-        smoothing = self.column(p.dtype)
-        np.put_along_axis(t, at(t, y), 1 - smoothing[..., np.newaxis], axis=-1)
+        _, _, p, y = cache
+        d_scores = p.copy()
+        flat(d_scores)[places(p, y)] -= 1
         if self.smooths:
-            t += smoothing[..., np.newaxis] / p.shape[-1]
-        return np.subtract(p, t, out=t)
+            away = np.full(p.shape, -1 / p.shape[-1], p.dtype)  # the smoothed target less the plain one
+            flat(away)[places(p, y)] += 1
+            d_scores += self._column(p)[..., np.newaxis] * away
+        return d_scores
 
-    def right(self, scores: Array, y: Array) -> Array | None:
+    def right(self, cache: Any) -> Array | None:
         """1 where the right class has the highest score; 1/k where k classes share the highest."""
-        best = scores == scores.max(axis=-1, keepdims=True)
-        return pick(best, y) / best.sum(axis=-1).astype(scores.dtype)
+        z, z_right, _, _ = cache
+        ties = over_classes((z == 0).astype(z.dtype))
+        return (z_right == 0) / np.maximum(ties, 1)
 
     def targets(self, y: Any, outputs: int, dtype: np.dtype[Any]) -> Array:
         labels = np.asarray(y)
@@ -132,24 +137,40 @@ class SoftmaxCrossEntropy(Loss):
 
     @property
     def smooths(self) -> bool:
-        return bool(np.any(np.asarray(self.smoothing) != 0))
+        return self.smoothing is not NO_SMOOTHING and bool(np.any(np.asarray(self.smoothing) != 0))
 
-    def column(self, dtype: np.dtype[Any]) -> Array:
+    def _column(self, like: Array) -> Array:
         """The smoothing as (…, 1), to go with (…, batch)."""
-        return np.asarray(self.smoothing, dtype)[..., np.newaxis]
+        return np.asarray(self.smoothing, like.dtype)[..., np.newaxis]
 
     def settings(self) -> dict[str, Any]:
         return {"smoothing": self.smoothing}
 
 
-def at(scores: Array, y: Array) -> Array:
-    """The class indices as an index into scores' last axis, (…, batch, 1)."""
-    return np.broadcast_to(y, scores.shape[:-1])[..., np.newaxis]
+def highest(scores: Array) -> Array:
+    """Each example's highest score, (…, batch). On a copy with the classes in front, which is 9 times as fast."""
+    return np.ascontiguousarray(np.moveaxis(scores, -1, 0)).max(axis=0)
+
+
+def over_classes(values: Array) -> Array:
+    """The sum over the last axis, (…, batch). As a product: BLAS adds up short rows faster than a reduction."""
+    return values @ np.ones(values.shape[-1], values.dtype)
+
+
+def places(scores: Array, y: Array) -> Array:
+    """Where the right classes' scores lie in the flat scores, (…·batch,)."""
+    examples = scores.size // scores.shape[-1]
+    labels = y if y.size == examples else np.broadcast_to(y, scores.shape[:-1])
+    return np.arange(0, scores.size, scores.shape[-1]) + labels.ravel()
+
+
+def flat(scores: Array) -> Array:
+    return scores.reshape(-1)
 
 
 def pick(scores: Array, y: Array) -> Array:
     """Each example's score at its right class, (…, batch)."""
-    return np.take_along_axis(scores, at(scores, y), axis=-1)[..., 0]
+    return flat(scores)[places(scores, y)].reshape(scores.shape[:-1])
 
 
 @dataclass(frozen=True)
@@ -173,10 +194,11 @@ class BinaryCrossEntropy(Loss):
         d_z: Array = (sigmoid - y)[..., np.newaxis]
         return d_z
 
-    def right(self, scores: Array, y: Array) -> Array | None:
+    def right(self, cache: Any) -> Array | None:
         """1 where the score is on the right side of 0; ½ at 0 exactly."""
-        side = 0.5 * (1 + np.sign(scores[..., 0]) * np.where(y > 0.5, 1, -1))
-        return side.astype(scores.dtype)
+        z, _, y = cache
+        side = 0.5 * (1 + np.sign(z) * np.where(y > 0.5, 1, -1))
+        return side.astype(z.dtype)
 
     def targets(self, y: Any, outputs: int, dtype: np.dtype[Any]) -> Array:
         if outputs != 1:

@@ -25,6 +25,7 @@ class Pass:
     Attributes:
         outputs: what each layer gave, by its name; the last are the scores.
         caches: what each layer kept for its backward pass, by its name.
+        loss_cache: what the loss kept for its backward pass.
         losses: each example's loss (…, batch), before weights.
         loss: the mean loss (…).
         d_outputs: the loss's derivative by what each layer gave, by its name.
@@ -34,6 +35,7 @@ class Pass:
 
     outputs: dict[str, Array]
     caches: dict[str, Any]
+    loss_cache: Any
     losses: Array
     loss: Array
     d_outputs: dict[str, Array]
@@ -203,7 +205,8 @@ class Network:
                 for entry, new in layer.new_statistics(own, caches[name]).items():
                     statistics[f"{name}.{entry}"] = new
         ordered = {name: gradients[name] for name in self.parameter_shapes}
-        return Pass(outputs, caches, losses, weighted_sum(losses, share), d_outputs, ordered, statistics)
+        loss = weighted_sum(losses, share)
+        return Pass(outputs, caches, loss_cache, losses, loss, d_outputs, ordered, statistics)
 
     def members(self, parameters: Parameters) -> tuple[int, ...]:
         """The leading axes that parameters carry.

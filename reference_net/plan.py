@@ -24,7 +24,7 @@ class Shared:
 
     def take(self, members: Array, indices: Array) -> Array:
         """For each member its entries at (members, k) indices."""
-        return self.values[members[:, np.newaxis], indices] if self.own else self.values[indices]
+        return self.values[members[:, np.newaxis], indices] if self.own else self.values.take(indices, axis=0)
 
     def of_members(self, index: Any) -> Array:
         return self.values[index] if self.own else self.values

@@ -12,7 +12,7 @@ import numpy as np
 from reference_net.layer import Array, Parameters
 from reference_net.network import Network
 
-CACHE = 2**20  # bytes that a step's working set may take; about a processor's second-level cache
+CACHE = 3 * 2**20  # bytes that a step's working set may take: what a core has of the last-level cache
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from reference_net import fused
+from reference_net.fused import Scored
 from reference_net.history import History
 from reference_net.layer import Array, Mode, Parameters
 from reference_net.network import Network, Pass
@@ -19,6 +21,7 @@ from reference_net.record import Record
 from reference_net.schedules import ConstantRate, Schedule
 
 BLOCK = 256  # rows that are scored at a time where no gradient is asked
+NOT_A_NUMBER = np.array(np.nan)
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,9 @@ class Step:
     parameters: dict[str, Array]
     passed: Pass
     norms: Array
+
+
+Observer = Callable[[Step], None]
 
 
 def fit(
@@ -135,8 +141,9 @@ class _Chunk:
         self.l1 = plan.l1[here, np.newaxis].astype(plan.dtype) * is_weight if plan.l1[here].any() else None
         self.l2 = plan.l2[here, np.newaxis].astype(plan.dtype) * is_weight if plan.l2[here].any() else None
         self.parameters = {**self.weights.views, **self.statistics.views}
+        self.fused: dict[int, fused.DensePass] = {}  # by the rows of a batch; their buffers fit these members
 
-    def train(self, progress: Callable[[int, int], None] | None, observe: Callable[[Step], None] | None) -> None:
+    def train(self, progress: Callable[[int, int], None] | None, observe: Observer | None) -> None:
         plan, record = self.plan, self.record
         try:
             for epoch in range(plan.epochs):
@@ -148,7 +155,7 @@ class _Chunk:
         finally:  # also when interrupted
             record.keep(plan, self.members, self.parameters)
 
-    def _epoch(self, epoch: int, observe: Callable[[Step], None] | None) -> None:
+    def _epoch(self, epoch: int, observe: Observer | None) -> None:
         plan = self.plan
         order = self._order()
         n = order.shape[-1]
@@ -169,40 +176,44 @@ class _Chunk:
         mixed = np.stack([self.rngs[int(m)][0].permutation(k) for m in self.members])
         return rows.take(self.members, mixed)
 
-    def _step(
-        self, epoch: int, batch: int, indices: Array, n: int, observe: Callable[[Step], None] | None
-    ) -> tuple[Array, Array, Array]:
+    def _step(self, epoch: int, batch: int, indices: Array, n: int, observe: Observer | None) -> tuple[Array, ...]:
         """One step of every member; returns sums over the batch of losses and right answers, and gradient norms."""
         plan = self.plan
-        x, y = plan.x.take(self.members, indices), plan.y.take(self.members, indices)
         part = indices.shape[-1] / plan.batch_size  # 1, but for a short last batch
-        weight = None if plan.weight is None else plan.weight.take(self.members, indices)
-        share = (
-            np.full(indices.shape[-1], 1 / plan.batch_size, plan.dtype) if weight is None else weight / plan.batch_size
-        )
-        mode = Mode(training=True, generators=tuple(self.rngs[int(m)][1] for m in self.members))
-        done = self.network.passes(self.parameters, x, y, share, mode)
+        done = self._back_propagate(indices, observe is not None)
         g = self.gradient.flat
-        self.gradient.fill(done.gradients)
         self._add_penalties(g, part)
         norms = np.sqrt(np.vecdot(g, g))
         if plan.clip is not None:
             g *= np.minimum(1, plan.clip / np.maximum(norms, np.finfo(g.dtype).tiny)).astype(g.dtype)[:, np.newaxis]
         before = {name: view.copy() for name, view in self.parameters.items()} if observe else {}
         self.steps += 1
-        t = epoch + batch * plan.batch_size / n
-        rate = column(self.optimizer.learning_rate, g) * g.dtype.type(plan.schedule.factor(t))
+        factor = plan.schedule.factor(epoch + batch * plan.batch_size / n)
+        rate = column(self.optimizer.learning_rate, g) * g.dtype.type(factor)
         self.optimizer.step(self.weights.flat, g, self.memory, self.steps, rate)
-        for name, new in done.statistics.items():
-            self.statistics.views[name][...] = new
-        if observe is not None:
-            observe(Step(epoch, batch, self.members, before, self.parameters, done, norms))
-        right = self.network.loss.right(done.scores, y)
-        return (
-            np.asarray(done.loss * plan.batch_size),
-            np.full(len(g), np.nan) if right is None else right.sum(axis=-1),
-            norms,
-        )
+        if isinstance(done, Pass):
+            for name, new in done.statistics.items():
+                self.statistics.views[name][...] = new
+            if observe is not None:
+                observe(Step(epoch, batch, self.members, before, self.parameters, done, norms))
+        right = self.network.loss.right(done.loss_cache)
+        return done.loss * plan.batch_size, NOT_A_NUMBER if right is None else right.sum(axis=-1), norms
+
+    def _back_propagate(self, indices: Array, observed: bool) -> Pass | Scored:
+        """The gradients of a batch into `self.gradient`; by the fused path where there is one and nobody looks."""
+        plan, count = self.plan, indices.shape[-1]
+        x, y = plan.x.take(self.members, indices), plan.y.take(self.members, indices)
+        share = np.full(count, 1 / plan.batch_size, plan.dtype)
+        if plan.weight is not None:
+            share = share * plan.weight.take(self.members, indices)
+        if not observed and fused.understands(self.network):
+            if count not in self.fused:
+                self.fused[count] = fused.DensePass(self.network, self.parameters, self.gradient.views, count)
+            return self.fused[count].run(x, y, share)
+        mode = Mode(training=True, generators=tuple(self.rngs[int(m)][1] for m in self.members))
+        done = self.network.passes(self.parameters, x, y, share, mode)
+        self.gradient.fill(done.gradients)
+        return done
 
     def _add_penalties(self, g: Array, part: float) -> None:
         w = self.weights.flat
@@ -236,8 +247,9 @@ def evaluate(
         part = slice(start, start + BLOCK)
         y_part = y[(slice(None),) * y_axis + (part,)]
         scores = network.scores(parameters, x[(slice(None),) * axis + (part,)])
-        loss += network.loss.forward(scores, y_part)[0].sum(axis=-1)
-        answers = network.loss.right(scores, y_part)
+        losses, cache = network.loss.forward(scores, y_part)
+        answers = network.loss.right(cache)
+        loss += losses.sum(axis=-1)
         right += np.nan if answers is None else answers.sum(axis=-1)
     return loss / max(n, 1), right / max(n, 1)
 

@@ -24,3 +24,18 @@ def test_a_member_of_a_population_equals_the_same_network_trained_alone(optimize
             assert value.dtype == np.float32
             np.testing.assert_array_equal(together.parameters[name][member], value)
         np.testing.assert_array_equal(together.loss[:, member], alone.loss)
+
+
+@pytest.mark.parametrize("activation", ["relu", "tanh", "sigmoid", "gelu", "softmax", ("relu", "identity")])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_the_fused_path_gives_the_plain_paths_numbers_bit_for_bit(activation: str, dtype: type[np.floating]) -> None:
+    network = rn.deep_network(64, (16, 8), 10, activation)
+    start = network.initial_parameters([1, 2], dtype=dtype)
+    arguments = {"optimizer": rn.Adam(0.01), "epochs": 2, "seed": [1, 2], "l1": 1e-4, "batch_size": 64}
+    fused = rn.fit(network, start, X, Y, **arguments)
+    plain = rn.fit(network, start, X, Y, observe=lambda step: None, **arguments)
+    for name, value in plain.parameters.items():
+        np.testing.assert_array_equal(fused.parameters[name], value)
+    np.testing.assert_array_equal(fused.loss, plain.loss)
+    np.testing.assert_array_equal(fused.accuracy, plain.accuracy)
+    np.testing.assert_array_equal(fused.gradient_norm, plain.gradient_norm)
