@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from gettext import NullTranslations
 
-from mltest.language import catalogue, number
+from mltest.language import catalogue
 from mltest.reporting import wording
 from mltest.reporting.against import Change, Comparison, compare
 from mltest.reporting.figures import Figure, figures_of
@@ -15,6 +15,7 @@ from mltest.reporting.text import LONGEST_NAME, clamp, one_line, slug
 from mltest.results import Result, Run
 
 MANY_CHECKS = 20  # from here on the page offers search and filters
+TAKEN = ("summary", "findings", "inconclusive", "passed", "skipped")  # ids of sections
 FEW_CHECKS = 12  # up to here the evidence of passes stands open too
 
 
@@ -127,14 +128,14 @@ def _heading(result: Result) -> str:
 
 def identify(results: Iterable[Result]) -> tuple[str, ...]:
     """An id for each result that no other on the page has, and that the same check gets again in the next run."""
-    seen: Counter[str] = Counter()
+    seen = Counter(TAKEN)
     ids = []
     for result in results:
         wanted = slug(f"{result.check} {result.subject}")
         seen[wanted] += 1
         # A slug never ends in a number after two hyphens, so these cannot meet a wanted one.
         ids.append(wanted if seen[wanted] == 1 else f"{wanted}--{seen[wanted]}")
-    return tuple(f"check-{id}" for id in ids)
+    return tuple(ids)
 
 
 def _cards(run: Run, comparison: Comparison | None, words: NullTranslations) -> tuple[Card, ...]:
@@ -191,7 +192,7 @@ def _card(
         hint=result.hint,
         location=result.location,
         causes=tuple(wording.cause_words(cause) for cause in result.causes),
-        measures=tuple((name, number(value, 4)) for name, value in result.measures.items()),
+        measures=tuple((name, wording.figure(value)) for name, value in result.measures.items()),
         power=tuple(wording.power_sentence(power, _) for power in result.power),
         figures=figures_of(result.evidence, id, words),
         open=few or result.outcome not in ("passed", "skipped"),

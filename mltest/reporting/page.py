@@ -59,6 +59,7 @@ def page(run: Reportable, *, against: Reportable | None = None) -> str:
         policy=_policy(style, script),
         icon=_icon(view.outcome),
         version=__version__,
+        WORDS={outcome: wording.outcome_word(outcome, words.gettext) for outcome in wording.SIGNS},
         meanings=[
             (outcome, wording.SIGNS[outcome], wording.outcome_word(outcome, words.gettext),
              wording.outcome_meaning(outcome, words.gettext))
@@ -118,7 +119,11 @@ def _templates() -> jinja2.Environment:
         lstrip_blocks=True,
     )
     environment.filters.update(
-        clamp=text.clamp, one_line=text.one_line, unambiguous=text.unambiguous, thousands=_thousands
+        moment=wording.moment,
+        clamp=text.clamp,
+        one_line=text.one_line,
+        unambiguous=text.unambiguous,
+        thousands=_thousands,
     )
     environment.globals.update(SIGNS=wording.SIGNS, FILLS=wording.FILLS, LONGEST_SENTENCE=text.LONGEST_SENTENCE)
     return environment

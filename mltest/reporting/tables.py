@@ -182,8 +182,11 @@ def _mean(values: list[float]) -> float | None:
 
 
 def _counterexample(evidence: Counterexample) -> DataTable:
-    rows: Iterable[tuple[Cell, ...]] = zip_longest(evidence.columns, evidence.source, evidence.follow_up)
-    return tabulate(("input", "source", "follow-up"), rows)
+    rows: list[tuple[Cell, ...]] = [
+        (name, source, "" if source == follow_up else "≠", follow_up)
+        for name, source, follow_up in zip_longest(evidence.columns, evidence.source, evidence.follow_up)
+    ]
+    return tabulate(("input", "source", "", "follow-up"), rows)
 
 
 _MAKERS: Final[dict[str, Callable[[Any], DataTable]]] = {

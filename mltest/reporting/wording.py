@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
 from typing import Final
 
 from mltest.language import catalogue, number
+from mltest.reporting.text import clamp
 from mltest.results import Acceptance, Outcome, Power, Run
 
 Say = Callable[[str], str]  # English to the language of the run
@@ -103,6 +105,23 @@ def duration(seconds: float) -> str:
     if seconds < 6000:
         return f"{round(seconds / 60)} min"
     return f"{number(seconds / 3600, 2)} h"
+
+
+def moment(started: str) -> str:
+    """When a run started, as a person writes it; a text that is no time stays as it is."""
+    try:
+        when = datetime.fromisoformat(started)
+    except ValueError:
+        return clamp(started)
+    zone = " UTC" if when.utcoffset() == timedelta(0) else when.strftime(" %z").rstrip()
+    return f"{when:%Y-%m-%d %H:%M}{zone}"
+
+
+def figure(value: float) -> str:
+    """A measure with 4 significant digits, without zeros that say nothing."""
+    if value == value and abs(value) < 1e15 and value == int(value):
+        return f"{int(value):,}".replace("-", "−")
+    return f"{value:.4g}".replace("nan", "NaN").replace("inf", "∞").replace("-", "−")
 
 
 def cause_words(cause: str) -> str:
