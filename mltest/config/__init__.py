@@ -1,0 +1,1 @@
+"""What a tester writes without code: `mltest.toml`, or `[tool.mltest]` in `pyproject.toml`."""

@@ -1,0 +1,207 @@
+"""The rows a check is asked about: from CSV, Parquet or .npz, by the name of a data set of ours, or from a function."""
+
+from __future__ import annotations
+
+import warnings
+import zipfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mltest.config.objects import blame, importing_from, load_object
+from mltest.config.words import suggestion, visible
+from mltest.errors import InvalidConfiguration, MissingDependency, MLTestError, UnreadableFile
+
+_LARGEST_EXPANSION = 100  # times the size of the file: what is more was made to fill the memory
+_SMALL = 100_000_000  # bytes that are read without asking
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Rows and their labels; x is a frame with named columns where the source has names, else an array."""
+
+    x: Any
+    y: Any | None
+    name: str
+
+    @property
+    def columns(self) -> list[str] | None:
+        return [str(column) for column in self.x.columns] if hasattr(self.x, "columns") else None
+
+
+def load_rows(
+    *, file: Path | None = None, name: str | None = None, reference: str | None = None,
+    target: str | None = None, drop: Sequence[str] = (), folder: Path,
+) -> Rows:  # fmt: skip
+    """The rows from whichever source is given: a file, a data set of ours by name, or "module:object" of `folder`.
+
+    Raises:
+        UnreadableFile: the file is missing, damaged, or of another format.
+        InvalidConfiguration: there is no such name, object or column.
+    """
+    if name is not None:
+        return _named(name)
+    if reference is not None:
+        return _from_object(reference, folder)
+    assert file is not None
+    return _from_file(file, target, list(drop))
+
+
+def _from_file(path: Path, target: str | None, drop: list[str]) -> Rows:
+    readers: dict[str, Callable[[Path], Any]] = {
+        ".csv": lambda path: _csv(path, ","),
+        ".tsv": lambda path: _csv(path, "\t"),
+        ".parquet": _parquet,
+    }
+    if not path.exists():
+        near = suggestion(path.name, sorted(one.name for one in path.parent.glob("*") if one.is_file()))
+        raise UnreadableFile(f"{visible(path)}: there is no such file{near}")
+    suffix = path.suffix.lower()
+    if suffix == ".npz":
+        return _npz(path, target, drop)
+    if suffix not in readers:
+        raise UnreadableFile(
+            f'{visible(path)}: data of the kind "{visible(suffix)}" cannot be read; '
+            "CSV (.csv, .tsv), Parquet (.parquet) and .npz can."
+        )
+    return _split(readers[suffix](path), path, target, drop)
+
+
+def _split(frame: Any, path: Path, target: str | None, drop: list[str]) -> Rows:
+    """Features and labels of a table."""
+    columns = [str(column) for column in frame.columns]
+    frame.columns = columns
+    for column in [*drop, *([target] if target is not None else [])]:
+        if column not in columns:
+            raise InvalidConfiguration(
+                f'{visible(path)} has no column "{visible(column)}"{suggestion(column, columns)}'
+            )
+    if not len(frame):
+        raise UnreadableFile(f"{visible(path)}: has a heading and no rows.")
+    if target is None:
+        return Rows(_features(frame.drop(columns=drop), path), None, path.name)
+    if target in drop:
+        raise InvalidConfiguration(f'"{visible(target)}" is the target and is dropped too; take it out of drop.')
+    labels = frame[target]
+    missing = labels.isna()
+    if missing.any():
+        raise UnreadableFile(
+            f"{visible(path)}: {int(missing.sum())} of {len(frame)} rows have no label in the column "
+            f'"{visible(target)}", the first is row {int(missing.to_numpy().argmax()) + 1}.'
+        )
+    return Rows(_features(frame.drop(columns=[*drop, target]), path), labels, path.name)
+
+
+def _features(frame: Any, path: Path) -> Any:
+    if not frame.shape[1]:
+        raise InvalidConfiguration(f"{visible(path)}: no column is left for the model to see.")
+    return frame
+
+
+def _csv(path: Path, separator: str) -> Any:
+    import pandas
+
+    try:
+        with warnings.catch_warnings(), path.open("rb") as file:
+            warnings.simplefilter("ignore")
+            warnings.simplefilter("error", pandas.errors.ParserWarning)  # pandas drops fields with no more than that
+            frame = pandas.read_csv(file, sep=separator, index_col=False, low_memory=False)
+    except KeyboardInterrupt:
+        raise
+    except Exception as error:  # pandas raises a dozen kinds for bytes that are no CSV
+        raise UnreadableFile(f"{visible(path)}: cannot be read as CSV ({_said(error)}).") from None
+    heads = _heading(path, separator)
+    repeated = [name for position, name in enumerate(heads) if name and name in heads[:position]]
+    if repeated:
+        raise UnreadableFile(f'{visible(path)}: has two columns "{visible(repeated[0])}"; names must differ.')
+    return frame
+
+
+def _heading(path: Path, separator: str) -> list[str]:
+    import csv
+
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            return next(csv.reader(file, delimiter=separator), [])
+    except (OSError, ValueError, csv.Error):
+        return []
+
+
+def _parquet(path: Path) -> Any:
+    import pandas
+
+    try:
+        with path.open("rb") as file:
+            return pandas.read_parquet(file)
+    except ImportError:
+        raise MissingDependency(f"{visible(path)}: Parquet is read with pyarrow; pip install pyarrow") from None
+    except Exception as error:
+        raise UnreadableFile(f"{visible(path)}: cannot be read as Parquet ({_said(error)}).") from None
+
+
+def _npz(path: Path, target: str | None, drop: list[str]) -> Rows:
+    """x and y of an .npz; `target` names another array for y, and `drop` arrays to leave out."""
+    arrays = {name: array for name, array in _arrays(path).items() if name not in drop}
+    label = "y" if target is None and "y" in arrays else target
+    if label is not None and label not in arrays:
+        raise InvalidConfiguration(f'{visible(path)} has no array "{visible(label)}"{suggestion(label, arrays)}')
+    rest = [name for name in arrays if name != label]
+    feature = "x" if "x" in rest else "X" if "X" in rest else rest[0] if len(rest) == 1 else None
+    if feature is None:
+        listed = ", ".join(visible(name) for name in arrays) or "none"
+        raise InvalidConfiguration(f'{visible(path)}: which array holds the rows? There are {listed}; name one "x".')
+    x, y = arrays[feature], None if label is None else arrays[label]
+    if not x.ndim or not len(x):
+        raise UnreadableFile(f'{visible(path)}: "{visible(feature)}" has no rows (shape {x.shape}).')
+    if y is not None and (not y.ndim or len(x) != len(y)):
+        raise UnreadableFile(
+            f'{visible(path)}: "{visible(feature)}" has shape {x.shape} and "{visible(label)}" {y.shape}; '
+            "one label a row is needed."
+        )
+    return Rows(x, y, path.name)
+
+
+def _arrays(path: Path) -> dict[str, Any]:
+    import numpy
+
+    try:
+        with zipfile.ZipFile(path) as archive:
+            expanded = sum(member.file_size for member in archive.infolist())
+        if expanded > max(_SMALL, _LARGEST_EXPANSION * path.stat().st_size):
+            raise UnreadableFile(f"{visible(path)}: {path.stat().st_size:,} bytes claim to hold {expanded:,}.")
+        with numpy.load(path, allow_pickle=False) as archive:
+            return {name: archive[name] for name in archive.files}
+    except MLTestError:
+        raise
+    except Exception as error:  # zipfile, zlib and NumPy raise a dozen kinds for damaged bytes
+        raise UnreadableFile(f"{visible(path)}: cannot be read as .npz ({_said(error)}).") from None
+
+
+def _named(name: str) -> Rows:
+    from mltest.models.reference import files
+
+    known = files.data_names()
+    if name not in known:
+        raise InvalidConfiguration(f'there is no data set "{visible(name)}"{suggestion(name, known)}')
+    x, y = files.load_data(name)
+    return Rows(x, y, name)
+
+
+def _from_object(reference: str, folder: Path) -> Rows:
+    found = load_object(reference, folder)
+    if callable(found):
+        with importing_from(folder):
+            try:
+                found = found()
+            except MLTestError:
+                raise
+            except Exception as error:
+                raise InvalidConfiguration(f'"{reference}" raised {blame(error)}') from error
+    if not isinstance(found, (tuple, list)) or len(found) != 2:
+        raise InvalidConfiguration(f'"{reference}" gives {type(found).__name__}; a pair (x, y) is needed.')
+    return Rows(found[0], found[1], reference)
+
+
+def _said(error: BaseException) -> str:
+    return visible(f"{type(error).__name__}: {error}".replace("\n", " "), 160)

@@ -1,1 +1,0 @@
-"""The pytest plugin: a thin door that reads options, calls verbs and records results."""

@@ -1,0 +1,94 @@
+"""The pytest plugin: `mltest*.toml` collected, the fixture `mltest`, and one report of the whole session.
+
+It is loaded into every pytest run on the machine, so it imports nothing but pytest until something is asked of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from fnmatch import fnmatch
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from mltest.pytest_plugin.records import CONTROLLER, RECORDER, Controller, attach
+
+if TYPE_CHECKING:
+    from mltest.pytest_plugin.fixture import Recorder
+
+__all__ = ["mltest"]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("mltest", "checks of machine-learning models")
+    group.addoption("--mltest-report", metavar="PATH", help="write the HTML report of every check of mltest")
+    group.addoption("--mltest-json", metavar="PATH", help="write every check of mltest as JSON")
+    group.addoption("--mltest-seed", metavar="N", type=int, help="the seed of every check of mltest that names none")
+    parser.addini("mltest_report", "where the HTML report goes, relative to the rootdir", default="")
+    parser.addini("mltest_json", "where the JSON goes, relative to the rootdir", default="")
+    parser.addini("mltest_seed", "the seed of every check of mltest that names none", default="")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line(
+        "markers", "mltest(subject=None, seed=None): a test of a model; every test with the fixture mltest bears it."
+    )
+    if hasattr(config, "workerinput"):
+        return  # a worker of xdist: the controller writes
+    controller = Controller(config)
+    config.stash[CONTROLLER] = controller
+    config.pluginmanager.register(controller, "mltest-controller")
+
+
+def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
+    named = file_path.suffix == ".toml" and fnmatch(file_path.name, "mltest*.toml")
+    asked_for = file_path.name == "pyproject.toml" and parent.session.isinitpath(file_path)
+    if not (named or asked_for):
+        return None
+    from mltest.pytest_plugin.items import ConfigurationFile
+
+    collector: pytest.Collector = ConfigurationFile.from_parent(parent, path=file_path)
+    return collector
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests with the fixture bear the marker, so that `-m mltest` chooses them; before pytest reads `-m`."""
+    for item in items:
+        if "mltest" in getattr(item, "fixturenames", ()) and item.get_closest_marker("mltest") is None:
+            item.add_marker("mltest")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    recorder = item.stash.get(RECORDER, None)
+    if recorder is not None:
+        attach(report, recorder)
+    return report
+
+
+@pytest.fixture
+def mltest(request: pytest.FixtureRequest) -> Recorder:
+    """Every public name of the module `mltest`; what its verbs find goes into the report of the session."""
+    from mltest.pytest_plugin.fixture import Recorder
+
+    recorder = Recorder.of(request)
+    request.node.stash[RECORDER] = recorder
+    return recorder
+
+
+def seed_of(config: pytest.Config) -> int | None:
+    """The seed of the command line, else of the ini file, else None.
+
+    Raises:
+        pytest.UsageError: the ini file says something that is no seed.
+    """
+    given: Any = config.getoption("--mltest-seed")
+    written = str(config.getini("mltest_seed")).strip()
+    if given is None and written:
+        if not written.isdecimal():
+            raise pytest.UsageError(f"mltest_seed = {written}: a whole number of 0 or more is needed.")
+        given = int(written)
+    return given

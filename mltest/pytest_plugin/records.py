@@ -1,0 +1,146 @@
+"""How results travel from a test to the report: as an attribute of the TestReport, which crosses xdist as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import pytest
+
+if TYPE_CHECKING:
+    from mltest.results import Result, Run
+
+ATTRIBUTE = "mltest_run"  # of a TestReport: the JSON of a run with the results of this phase, "" where there are none
+
+
+class Records(Protocol):
+    """What an item holds that checks models: the results that no report has carried yet."""
+
+    def take(self) -> tuple[Result, ...]: ...
+
+    def reason_to_skip(self) -> str:
+        """Why a test that passed says nothing, or "" where it does."""
+        ...
+
+
+RECORDER = pytest.StashKey[Records]()
+CONTROLLER = pytest.StashKey["Controller"]()
+
+
+def attach(report: pytest.TestReport, recorder: Records) -> None:
+    """Put the results of this phase on its report; a test that passed on inconclusive checks alone is a skip."""
+    results = recorder.take()
+    text = ""
+    if results:
+        from mltest.results import Run
+
+        text = Run(results=results).to_json()
+        report.user_properties.extend((f"mltest.{one.check}", one.outcome) for one in results)
+    setattr(report, ATTRIBUTE, text)
+    reason = recorder.reason_to_skip() if report.when == "call" and report.passed else ""
+    if reason:
+        report.outcome = "skipped"
+        path, line, _ = report.location
+        report.longrepr = (path, (line or 0) + 1, f"Skipped: {reason}")
+
+
+class Controller:
+    """Gathers the results of a session, in the controller of xdist too, and writes them once, at its end."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self.config = config
+        self.texts: dict[str, list[str]] = {}  # node id -> JSON of its runs
+        self.open: set[str] = set()  # items of mltest that began and have not ended
+        self.order: dict[str, int] = {}  # node id -> position in the collection
+        self.crashed: list[tuple[str, str]] = []  # node id, what xdist says
+        self.written: list[str] = []
+        self.trouble = ""
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        text = getattr(report, ATTRIBUTE, None)
+        when: str = report.when or ""
+        if text is not None:
+            self.open.add(report.nodeid)
+            if when == "teardown":
+                self.open.discard(report.nodeid)
+        if text:
+            self.texts.setdefault(report.nodeid, []).append(text)
+        elif when == "???" and (report.nodeid in self.open or is_configuration(report.nodeid)):  # xdist's word
+            self.crashed.append((report.nodeid, str(report.longrepr)))
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_xdist_node_collection_finished(self, node: Any, ids: list[str]) -> None:
+        self.order = {nodeid: position for position, nodeid in enumerate(ids)}
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        report, json = self.destination("mltest_report"), self.destination("mltest_json")
+        if not (self.texts or self.crashed) or not (report or json):
+            return
+        from mltest.errors import MLTestError
+
+        run = self.run()
+        try:
+            if json:
+                self.written.append(f"json: {run.save(json)}")
+            if report:
+                self.written.append(f"report: {run.report(report)}")
+        except MLTestError as error:
+            self.trouble = str(error)
+            if session.exitstatus == pytest.ExitCode.OK:
+                session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
+        if not (self.texts or self.crashed):
+            return
+        terminalreporter.section("mltest", sep="-")
+        terminalreporter.write_line(summary(self.run()))
+        for line in self.written:
+            terminalreporter.write_line(line)
+        if self.trouble:
+            terminalreporter.write_line(f"error: {self.trouble}", red=True)
+
+    def destination(self, name: str) -> Path | None:
+        """Where a file goes: the option is relative to the folder pytest was started in, the ini value to its own."""
+        given = self.config.getoption(name)
+        if given:
+            return self.config.invocation_params.dir / str(given)
+        written = str(self.config.getini(name)).strip()
+        return self.config.rootpath / written if written else None
+
+    def run(self) -> Run:
+        """Everything that was found, in the order of the collection; items that a crash took are errors."""
+        from mltest.results import Run
+
+        found = list(self.found())
+        found.sort(key=lambda one: self.order.get(one[0], 0))
+        return Run(results=tuple(result for _, result in found), title="mltest in pytest")
+
+    def found(self) -> Iterator[tuple[str, Result]]:
+        from mltest.results import Result, Run
+
+        for nodeid, texts in self.texts.items():
+            for text in texts:
+                yield from ((nodeid, result) for result in Run.from_json(text, where=nodeid).results)
+        for nodeid, said in self.crashed:
+            message = f"{said}; its checks are lost."
+            repeat = f'pytest "{nodeid}"'
+            yield nodeid, Result(check="pytest", subject=nodeid, outcome="error", message=message, repeat=repeat)
+
+
+def is_configuration(nodeid: str) -> bool:
+    """Whether an item stands for a check of a configuration file."""
+    file = nodeid.partition("::")[0].rpartition("/")[2]
+    return file == "pyproject.toml" or (file.startswith("mltest") and file.endswith(".toml"))
+
+
+def summary(run: Run) -> str:
+    """`12 checks: 10 passed, 1 failed, 1 inconclusive`."""
+    from mltest.results import WORST_FIRST
+
+    counts = {outcome: sum(result.outcome == outcome for result in run.results) for outcome in WORST_FIRST}
+    said = ", ".join(f"{count} {outcome}" for outcome, count in counts.items() if count)
+    accepted = sum(result.accepted is not None for result in run.results)
+    checks = "check" if len(run) == 1 else "checks"
+    return f"{len(run)} {checks}: {said}" + (f" ({accepted} accepted)" if accepted else "")
