@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from mltest.cli import INTERRUPTED, MISUSED, PASSED
-from mltest.cli.finish import finish, stdout_kept_for
+from mltest.cli.finish import finish, make, stdout_kept_for
 from mltest.cli.options import (
     Data,
     Drop,
@@ -101,8 +101,6 @@ def check(
     quiet: Quiet = False,
 ) -> int:
     """Check a model as a configuration says, or without one: its gradients and how it answers related rows."""
-    from mltest.config.plan import perform
-
     output = Output(json, junit, report, strict, quiet)
     with stdout_kept_for(output):
         from mltest.cli.targets import plan_for
@@ -110,5 +108,5 @@ def check(
         plan = plan_for(
             target, data=data, label=label, drop=drop or [], kind=kind, trust=trust, seed=seed, only=only or []
         )
-        outcome = perform(plan)
+        outcome = make(plan, output)
     return finish(outcome, output)

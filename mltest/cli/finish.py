@@ -1,16 +1,21 @@
-"""The end of every command: the run is written where it was asked for, shown, and becomes an exit status."""
+"""The end of every command: the run is shown, written where it was asked for, and becomes an exit status."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stdout
+from typing import Any
+
+from rich.console import Console
 
 from mltest.cli import FAILED, INTERRUPTED, MISUSED, NOTHING_CHECKED, PASSED
 from mltest.cli.options import Output
 from mltest.cli.trouble import say
-from mltest.config.plan import Outcome
-from mltest.results import Run, explain
+from mltest.config.plan import Check, Outcome, Plan, perform
+from mltest.errors import MLTestError
+from mltest.reporting import announce, show, write_junit, write_report
+from mltest.results import Run
 
 
 @contextmanager
@@ -23,19 +28,36 @@ def stdout_kept_for(output: Output) -> Iterator[None]:
         yield
 
 
-def finish(outcome: Outcome, output: Output) -> int:
-    """Write, show, and give the exit status."""
+def make(plan: Plan, output: Output) -> Outcome:
+    """Make every check; a terminal shows which one is at work, a pipe shows nothing."""
+    console = Console(stderr=True, highlight=False)
+    if output.quiet or not console.is_terminal or console.is_dumb_terminal:
+        return perform(plan)
+    with console.status("") as status:
+
+        def started(check: Check) -> None:
+            status.update(f"{check.name} ({plan.checks.index(check) + 1} of {len(plan.checks)})")
+
+        return perform(plan, started)
+
+
+def finish(outcome: Outcome, output: Output, against: Run | None = None) -> int:
+    """Show, write, and give the exit status."""
     run = outcome.run
-    if not output.quiet:
-        _show(run, output)
+    show(run, screen(output), quiet=output.quiet, against=against)
     for warning in outcome.warnings:
         say(f"warning: {warning}")
     for misuse in outcome.misused:
         say(f"error: {misuse}")
-    _write(run, output)
     if outcome.interrupted:
         say("mltest: interrupted; what was done until then is kept.")
-    return status(outcome, strict=output.strict)
+    written = _write(run, output, against)
+    return status(outcome, strict=output.strict) if written or outcome.interrupted else MISUSED
+
+
+def screen(output: Output) -> Console:
+    """Where people read: stdout, or stderr where stdout is for the data."""
+    return Console(file=sys.stderr if output.json_to_stdout else sys.stdout, highlight=False)
 
 
 def status(outcome: Outcome, *, strict: bool) -> int:
@@ -51,22 +73,27 @@ def status(outcome: Outcome, *, strict: bool) -> int:
     return FAILED if run.outcome in red else PASSED
 
 
-def _write(run: Run, output: Output) -> None:
+def _write(run: Run, output: Output, against: Run | None) -> bool:
+    """Write every file that was asked for; one that cannot be written keeps none of the others from it."""
+    writers: list[tuple[str, Any, Callable[[Any], Any]]] = [
+        ("json", None if output.json_to_stdout else output.json, run.save),
+        ("junit", output.junit, lambda path: write_junit(run, path)),
+        ("report", output.report, lambda path: write_report(run, path, against=against)),
+    ]
+    whole = True
     if output.json_to_stdout:
         sys.stdout.write(run.to_json() + "\n")
-    elif output.json is not None:
-        run.save(output.json)
-    if output.junit is not None:
-        from mltest.reporting import write_junit
-
-        write_junit(run, output.junit)
-    if output.report is not None:
-        path = run.report(output.report)
-        if not output.quiet:
-            say(f"report: {path}")
-
-
-def _show(run: Run, output: Output) -> None:
-    stream = sys.stderr if output.json_to_stdout else sys.stdout
-    for result in run.results:
-        print(explain(result), file=stream)
+    for name, path, write in writers:
+        if path is None:
+            continue
+        try:
+            write(path)
+        except MLTestError as error:
+            say(f"error: {error}")
+            whole = False
+        else:
+            if not output.quiet:
+                say(f"{name}: {path}")
+    for line in announce(run):
+        print(line, file=sys.stderr if output.json_to_stdout else sys.stdout)
+    return whole

@@ -13,6 +13,7 @@ from mltest.config.accepting import Accepted, accept
 from mltest.errors import MLTestError, ModelError
 from mltest.evidence import Text
 from mltest.language import translate as _
+from mltest.reporting.subject import as_run
 from mltest.results import Result, Run
 
 
@@ -83,11 +84,11 @@ def perform(plan: Plan, started: Callable[[Check], None] = lambda check: None) -
 
 
 def make(check: Check, plan: Plan) -> tuple[tuple[Result, ...], str]:
-    """Call the verb: its results, each with where it was asked for, and what was wrong with the call (or "")."""
+    """Call the verb: its results, each with where it was asked for, and what was wrong with the call ("": nothing)."""
     begin = time.perf_counter()
     try:
         with plan.surroundings():
-            found = results_of(check.verb())
+            found = as_run(check.verb()).results
     except ModelError as error:
         return (_error(check, error, begin),), ""
     except MLTestError as error:
@@ -97,15 +98,6 @@ def make(check: Check, plan: Plan) -> tuple[tuple[Result, ...], str]:
     return tuple(
         replace(one, source=one.source or check.source, repeat=check.repeat or one.repeat) for one in found
     ), ""
-
-
-def results_of(answer: Any) -> tuple[Result, ...]:
-    """The results in whatever a verb answers: a Result, a Run, or a SweepResult, which holds its Result."""
-    if isinstance(answer, Result):
-        return (answer,)
-    if isinstance(answer, Run):
-        return answer.results
-    return (answer.result,)
 
 
 def _error(check: Check, error: Exception, begin: float) -> Result:

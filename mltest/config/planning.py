@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -45,7 +46,7 @@ def plan(path: Path, *, seed: int | None = None, trust: bool = False, sweep: Map
     refuse(path, [*document.mistakes, *planner.mistakes])
     model, rows = planner.model, planner.rows
     return Plan(
-        checks=tuple(checks),
+        checks=_uniquely_named(checks, path),
         title=document.title or "mltest",
         subject=" on ".join(part for part in (planner.model_name, rows.name if rows else "") if part),
         accepted=tuple(planner.accepted()),
@@ -67,10 +68,10 @@ class _Planner:
 
     def checks(self) -> list[Check]:
         sections = self.document.sections
-        if isinstance(section := sections.get(("data",)), schema.DataSection):
-            self.rows = self.attempt(("data",), lambda: self.load(section))
+        if isinstance(data := sections.get(("data",)), schema.DataSection):
+            self.rows = self.attempt(("data",), partial(self.load, data))
         if isinstance(model := sections.get(("model",)), schema.ModelSection):
-            self.model = self.attempt(("model",), lambda: self.load_model(model))
+            self.model = self.attempt(("model",), partial(self.load_model, model))
         makers: dict[type, Callable[[Any, KeyPath], Callable[[], Any] | None]] = {
             schema.RelationsSection: self.relations,
             schema.GradientsSection: self.gradients,
@@ -81,13 +82,14 @@ class _Planner:
         for path, section in sections.items():
             if type(section) in makers and (verb := makers[type(section)](section, path)) is not None:
                 found.append(self.check(section, path, verb))
-        return _uniquely_named(found)
+        return found
 
     def check(self, section: schema.Check, path: KeyPath, verb: Callable[[], Any]) -> Check:
         kind = str(path[0])
+        name = f"{kind}[{section.name}]" if section.name else kind
         return Check(
             kind=kind,
-            name=f"{kind}[{section.name}]" if section.name else kind,
+            name=name,
             verb=verb,
             subject=section.name or self.model_name,
             seed=self.seed_of(section),
@@ -110,8 +112,7 @@ class _Planner:
             declared["invariant_under"] = invariant
         train = rows
         if isinstance(section.train, schema.DataSection):
-            spec = section.train
-            train = self.attempt((*path, "train"), lambda: self.load(spec))
+            train = self.attempt((*path, "train"), partial(self.load, section.train))
         if rows is not None:
             self.known_columns(section, path, rows)
         if model is None or rows is None or len(self.mistakes) > before:
@@ -278,18 +279,15 @@ def _call(verb: str, *positional: Any, **keywords: Any) -> Any:
     return getattr(mltest, verb)(*positional, **keywords)
 
 
-def _uniquely_named(checks: list[Check]) -> list[Check]:
-    """`relations`, `relations[2]`, … where a table has no name of its own or two share one."""
-    from dataclasses import replace
-
+def _uniquely_named(checks: list[Check], path: Path) -> tuple[Check, ...]:
+    """`relations`, `relations[2]`, … where a table has no name or two share one; each with the line to repeat it."""
     seen: dict[str, int] = {}
     unique = []
     for check in checks:
-        seen[check.name] = seen.get(check.name, 0) + 1
-        name = (
-            check.name
-            if seen[check.name] == 1
-            else f"{check.name.removesuffix(']')}{'-' if ']' in check.name else '['}{seen[check.name]}]"
-        )
-        unique.append(replace(check, name=name))
-    return unique
+        count = seen[check.name] = seen.get(check.name, 0) + 1
+        name = check.name
+        if count > 1:
+            name = f"{name.removesuffix(']')}-{count}]" if name.endswith("]") else f"{name}[{count}]"
+        repeat = shlex.join(["mltest", "check", str(path), "--only", name, "--seed", str(check.seed)])
+        unique.append(replace(check, name=name, repeat=repeat))
+    return tuple(unique)

@@ -74,9 +74,8 @@ def read(path: Path) -> Document:
     prefix: positions.Path = ()
     if path.name == "pyproject.toml":
         tool = raw.get("tool")
-        raw = tool.get("mltest") if isinstance(tool, dict) else None
-        prefix = ("tool", "mltest")
-        if not isinstance(raw, dict):
+        ours = tool.get("mltest") if isinstance(tool, dict) else None
+        if not isinstance(ours, dict):
             raise InvalidConfiguration(
                 f"{visible(path)}:1: there is no table [tool.mltest]; write one, or mltest.toml."
             )
@@ -107,7 +106,7 @@ def _sections(key: str, value: Any, found: list[Misfit]) -> dict[positions.Path,
         meant = f"write [[{key}]] in place of [{key}]" if isinstance(value, dict) else f"write a table [[{key}]]"
         found.append(Misfit((key,), f"{key} is {described(value)} and may stand more than once; {meant}."))
         return {}
-    sections = {}
+    sections: dict[positions.Path, Any] = {}
     for position, one in enumerate(value):
         where = _named(key, one, position, len(value))
         section = _validated(model, one, (key, position), where, found)

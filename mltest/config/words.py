@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import difflib
-import unicodedata
 from collections.abc import Iterable
+
+from mltest.reporting.text import clamp, unambiguous
 
 _SHOWN_AT_MOST = 12  # of a list of known words: more is read by nobody
 
@@ -31,16 +32,5 @@ def suggestion(word: str, known: Iterable[str]) -> str:
 
 
 def visible(text: object, longest: int = 200) -> str:
-    """Text from a file as a terminal may show it: control and direction marks escaped, long text cut in the middle."""
-    escaped = "".join(
-        character if unicodedata.category(character) not in ("Cc", "Cf", "Cs", "Zl", "Zp") else _escape(character)
-        for character in str(text)
-    )
-    if len(escaped) <= longest:
-        return escaped
-    half = (longest - 1) // 2
-    return f"{escaped[:half]}…{escaped[-half:]}"
-
-
-def _escape(character: str) -> str:
-    return character.encode("unicode_escape").decode("ascii")
+    """A name from a file as a terminal may show it: control and direction marks as signs, a long one cut."""
+    return clamp(unambiguous(str(text)), longest)

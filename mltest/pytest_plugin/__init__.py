@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Generator
 from fnmatch import fnmatch
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -85,7 +85,7 @@ def seed_of(config: pytest.Config) -> int | None:
     Raises:
         pytest.UsageError: the ini file says something that is no seed.
     """
-    given: Any = config.getoption("--mltest-seed")
+    given: int | None = config.getoption("--mltest-seed")
     written = str(config.getini("mltest_seed")).strip()
     if given is None and written:
         if not written.isdecimal():

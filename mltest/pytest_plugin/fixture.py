@@ -50,9 +50,9 @@ class Recorder:
         """Add a Result, a Run or a SweepResult that was made otherwise to the report; returns it."""
         from dataclasses import replace
 
-        from mltest.config.plan import results_of
+        from mltest.reporting.subject import as_run
 
-        for one in results_of(answer):
+        for one in as_run(answer).results:
             found = replace(one, source=one.source or self._source, subject=self._subject or one.subject)
             self._new.append(found)
             self._outcomes.append(found)
@@ -76,7 +76,7 @@ class Recorder:
             if takes_seed and self._seed is not None:
                 keywords.setdefault("seed", self._seed)
             answer = verb(*positional, **keywords)
-            if isinstance(answer, (Result, Run)) or hasattr(answer, "result"):
+            if isinstance(answer, (Result, Run)) or hasattr(answer, "to_run"):
                 self.record(answer)
             return answer
 

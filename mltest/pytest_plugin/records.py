@@ -59,7 +59,7 @@ class Controller:
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         text = getattr(report, ATTRIBUTE, None)
-        when: str = report.when or ""
+        when = str(report.when)
         if text is not None:
             self.open.add(report.nodeid)
             if when == "teardown":
