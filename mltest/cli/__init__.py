@@ -21,7 +21,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
             print(f"mltest {__version__}")
             return PASSED
-        from mltest.cli.app import run
+        from mltest.cli.running import run
 
         return run(arguments)
     except KeyboardInterrupt:

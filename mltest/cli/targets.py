@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from mltest.config.data import load_rows
+from mltest.config.data import Rows, load_rows
 from mltest.config.model_files import Loaded, load_model
 from mltest.config.objects import importing_from, load_object
 from mltest.config.plan import Check, Plan
@@ -67,15 +67,10 @@ def named_model(target: str, *, trust: bool) -> Loaded:
     return load_model(Path(target), trust=trust)
 
 
-def without_configuration(
-    target: str, *, data: str | None, label: str | None, drop: Sequence[str], kind: str | None, trust: bool,
-    seed: int | None,
-) -> Plan:  # fmt: skip
-    """The checks that need no more than a model and rows: gradients where it has them, and relations."""
-    if data is None:
-        raise InvalidInput(f"{visible(target)}: which rows shall it be asked? Add --data FILE --target COLUMN.")
+def named_rows(data: str, label: str | None, drop: Sequence[str]) -> Rows:
+    """Rows by file, by the name of a data set of ours, or by "module:object" in the current folder."""
     is_file = data.lower().endswith(DATA_FILES) or Path(data).exists()
-    rows = load_rows(
+    return load_rows(
         file=Path(data) if is_file else None,
         name=None if is_file or ":" in data else data,
         reference=data if ":" in data and not is_file else None,
@@ -83,6 +78,16 @@ def without_configuration(
         drop=drop,
         folder=Path.cwd(),
     )
+
+
+def without_configuration(
+    target: str, *, data: str | None, label: str | None, drop: Sequence[str], kind: str | None, trust: bool,
+    seed: int | None,
+) -> Plan:  # fmt: skip
+    """The checks that need no more than a model and rows: gradients where it has them, and relations."""
+    if data is None:
+        raise InvalidInput(f"{visible(target)}: which rows shall it be asked? Add --data FILE --target COLUMN.")
+    rows = named_rows(data, label, drop)
     loaded = named_model(target, trust=trust)
     seed = 0 if seed is None else seed
     words = ["mltest", "check", target, "--data", data, *(["--target", label] if label else [])]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from mltest.language import number
@@ -12,6 +12,7 @@ from mltest.results import Acceptance, Result
 
 _DISPUTABLE = ("failed", "inconclusive")  # an error is no finding
 # Measures that say how good something is; every other main measure says how wrong.
+_COUNTS = ("rows", "samples", "calls", "examples", "trials", "seeds")
 _MORE_IS_BETTER = ("accuracy", "score", "agreement", "share_kept", "share_held", "held", "kept")
 
 
@@ -24,7 +25,7 @@ class Accepted:
     reason: str
     by: str
     until: datetime.date | None
-    measure: float | None
+    measure: float | Mapping[str, float] | None
     source: str
 
     def matches(self, result: Result) -> bool:
@@ -45,9 +46,9 @@ def accept(
     ]
 
 
-def main_measure(result: Result) -> tuple[str, float] | None:
-    """The first measure of a result: the one that says how bad it is."""
-    return next(iter(result.measures.items()), None)
+def main_measure(result: Result) -> str | None:
+    """The name of the measure that says how bad a finding is: the first that does not merely count what was asked."""
+    return next((name for name in result.measures if name not in _COUNTS), None)
 
 
 def _marked(result: Result, agreed: Sequence[Accepted], today: datetime.date) -> Result:
@@ -68,12 +69,21 @@ def _objection(one: Accepted, result: Result, today: datetime.date) -> str:
     """Why an agreement no longer covers this finding, or nothing."""
     if one.until is not None and today > one.until:
         return _("{by} accepted this until {until}, which is past.").format(by=one.by, until=one.until)
-    main = main_measure(result)
-    if one.measure is not None and main is not None and _worse(*main, than=one.measure):
-        return _("{by} accepted this when {name} was {then}; it is {now} now.").format(
-            by=one.by, name=main[0], then=number(one.measure), now=number(main[1])
-        )
+    for name, then in _agreed(one, result).items():
+        now = result.measures.get(name, float("nan"))
+        if _worse(name, now, than=then):
+            return _("{by} accepted this when {name} was {then}; it is {now} now.").format(
+                by=one.by, name=name, then=number(then), now=number(now)
+            )
     return ""
+
+
+def _agreed(one: Accepted, result: Result) -> Mapping[str, float]:
+    """Measure to the value that was agreed to; a bare number is that of the main measure."""
+    if one.measure is None or isinstance(one.measure, Mapping):
+        return one.measure or {}
+    name = main_measure(result)
+    return {} if name is None else {name: one.measure}
 
 
 def _worse(name: str, value: float, *, than: float) -> bool:

@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mltest.config.mistakes import Misfit
 from mltest.config.objects import blame, importing_from, load_object
+from mltest.config.positions import Path as KeyPath
 from mltest.config.words import suggestion, visible
 from mltest.errors import InvalidConfiguration, MissingDependency, MLTestError, UnreadableFile
 
@@ -28,6 +30,14 @@ class Rows:
     @property
     def columns(self) -> list[str] | None:
         return [str(column) for column in self.x.columns] if hasattr(self.x, "columns") else None
+
+
+class WrongColumns(InvalidConfiguration):
+    """Columns that the data does not have; `found` says under which key each was named."""
+
+    def __init__(self, found: Sequence[Misfit]) -> None:
+        super().__init__("\n".join(one.text for one in found))
+        self.found = tuple(found)
 
 
 def load_rows(
@@ -72,17 +82,19 @@ def _split(frame: Any, path: Path, target: str | None, drop: list[str]) -> Rows:
     """Features and labels of a table."""
     columns = [str(column) for column in frame.columns]
     frame.columns = columns
-    for column in [*drop, *([target] if target is not None else [])]:
-        if column not in columns:
-            raise InvalidConfiguration(
-                f'{visible(path)} has no column "{visible(column)}"{suggestion(column, columns)}'
-            )
+    wrong = [
+        Misfit(key, f'{visible(path.name)} has no column "{visible(column)}"{suggestion(column, columns)}')
+        for key, column in _named_columns(target, drop)
+        if column not in columns
+    ]
+    if target is not None and target in drop:
+        wrong.append(Misfit(("target",), f'"{visible(target)}" is the target and is dropped too; take it out of drop.'))
+    if wrong:
+        raise WrongColumns(wrong)
     if not len(frame):
         raise UnreadableFile(f"{visible(path)}: has a heading and no rows.")
     if target is None:
         return Rows(_features(frame.drop(columns=drop), path), None, path.name)
-    if target in drop:
-        raise InvalidConfiguration(f'"{visible(target)}" is the target and is dropped too; take it out of drop.')
     labels = frame[target]
     missing = labels.isna()
     if missing.any():
@@ -91,6 +103,12 @@ def _split(frame: Any, path: Path, target: str | None, drop: list[str]) -> Rows:
             f'"{visible(target)}", the first is row {int(missing.to_numpy().argmax()) + 1}.'
         )
     return Rows(_features(frame.drop(columns=[*drop, target]), path), labels, path.name)
+
+
+def _named_columns(target: str | None, drop: Sequence[str]) -> list[tuple[KeyPath, str]]:
+    """Each column that the tester names, with the key that names it."""
+    named: list[tuple[KeyPath, str]] = [(("drop", position), column) for position, column in enumerate(drop)]
+    return named if target is None else [(("target",), target), *named]
 
 
 def _features(frame: Any, path: Path) -> Any:

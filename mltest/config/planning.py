@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from mltest.config import schema
 from mltest.config.accepting import Accepted
-from mltest.config.data import Rows, load_rows
+from mltest.config.data import Rows, WrongColumns, load_rows
 from mltest.config.mistakes import Mistake
 from mltest.config.model_files import Loaded, load_model
 from mltest.config.objects import blame, importing_from, load_object
@@ -69,9 +69,10 @@ class _Planner:
     def checks(self) -> list[Check]:
         sections = self.document.sections
         if isinstance(data := sections.get(("data",)), schema.DataSection):
-            self.rows = self.attempt(("data",), partial(self.load, data))
+            self.rows = self.attempt_rows(("data",), data)
         if isinstance(model := sections.get(("model",)), schema.ModelSection):
-            self.model = self.attempt(("model",), partial(self.load_model, model))
+            origin = next(key for key in ("object", "build", "file") if getattr(model, key) is not None)
+            self.model = self.attempt(("model", origin), partial(self.load_model, model))
         makers: dict[type, Callable[[Any, KeyPath], Callable[[], Any] | None]] = {
             schema.RelationsSection: self.relations,
             schema.GradientsSection: self.gradients,
@@ -112,7 +113,7 @@ class _Planner:
             declared["invariant_under"] = invariant
         train = rows
         if isinstance(section.train, schema.DataSection):
-            train = self.attempt((*path, "train"), partial(self.load, section.train))
+            train = self.attempt_rows((*path, "train"), section.train)
         if rows is not None:
             self.known_columns(section, path, rows)
         if model is None or rows is None or len(self.mistakes) > before:
@@ -172,8 +173,19 @@ class _Planner:
         """What `make` gives, or None and a mistake noted at this key."""
         try:
             return make()
+        except WrongColumns:
+            raise
         except MLTestError as error:
             self.note(path, str(error))
+            return None
+
+    def attempt_rows(self, path: KeyPath, section: schema.DataSection) -> Rows | None:
+        origin = next(key for key in ("file", "name", "object") if getattr(section, key) is not None)
+        try:
+            return self.attempt((*path, origin), partial(self.load, section))
+        except WrongColumns as error:
+            for one in error.found:
+                self.note((*path, *one.path), one.text)
             return None
 
     def note(self, path: KeyPath, text: str) -> None:
@@ -231,13 +243,15 @@ class _Planner:
         """Whether a table stands in the file, valid or not: a mistake in it is told once, where it is."""
         return (*self.document.prefix, table) in self.document.lines
 
-    def invariance(self, one: schema.InvarianceSection | str, path: KeyPath) -> Any:
+    def invariance(self, one: schema.InvarianceSection | str | float | bool, path: KeyPath) -> Any:
         if isinstance(one, str):
             return self.object(one, path)
+        if not isinstance(one, schema.InvarianceSection):
+            return one
         function = self.object(one.function, (*path, "function"))
-        import mltest
-
-        return self.attempt(path, lambda: mltest.Invariance(function, at_least=one.at_least))
+        expected = self.object(one.expected, (*path, "expected"))
+        keywords = {"change": function, "at_least": one.at_least, "within": one.within, "expected": expected}
+        return self.attempt(path, partial(_call, "Invariance", **keywords))
 
     def known_columns(self, section: schema.RelationsSection, path: KeyPath, rows: Rows) -> None:
         columns = rows.columns

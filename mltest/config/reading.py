@@ -31,7 +31,7 @@ class Document:
     prefix: positions.Path  # ("tool", "mltest") in pyproject.toml
     title: str | None = None
     seed: int = 0
-    # Each valid table under its path: ("model",), ("sweep", 0).
+    # Each table under its path, ("model",) or ("sweep", 0), without the keys that are mistakes.
     sections: Mapping[positions.Path, Any] = field(default_factory=dict)
     mistakes: tuple[Mistake, ...] = ()
 
@@ -126,6 +126,14 @@ def _validated(
         return model.model_validate(raw)
     except ValidationError as error:
         found.extend(Misfit((*path, *one.path), one.text) for one in misfits(error, model, where))
+        return _salvaged(model, raw, {detail["loc"][0] for detail in error.errors() if detail["loc"]})
+
+
+def _salvaged(model: type[BaseModel], raw: Mapping[str, Any], wrong: set[int | str]) -> BaseModel | None:
+    """The table without its wrong keys: what the others say can still be looked at for mistakes of its own."""
+    try:
+        return model.model_validate({key: value for key, value in raw.items() if key not in wrong})
+    except ValidationError:
         return None
 
 

@@ -112,12 +112,16 @@ class DataSection(Section):
 
 
 class InvarianceSection(Section):
-    """A declared invariance that need not hold for every row."""
+    """A change that must not change the answer."""
 
-    function: Reference
-    """`f(x, rng)`, which returns changed rows: "module:function"."""
-    at_least: Share = 1.0
-    """The share of rows whose answer must stay."""
+    function: Reference | None = None
+    """`f(x, rng)`, which returns changed rows: "module:function"; without it the catalogue's own of that name."""
+    at_least: Share | None = None
+    """The share of rows whose answer must stay; without it every row, up to rounding."""
+    within: Annotated[float, Field(ge=0)] | None = None
+    """How far a value may move and still count as kept."""
+    expected: Reference | None = None
+    """How the answer changes, where it does in a known way: "module:function", from answers before to answers after."""
 
 
 class Check(Section):
@@ -133,11 +137,44 @@ def _said_as(value: Any) -> str:
     return "<table>" if isinstance(value, dict) else "<plain>"
 
 
+def _invariant(value: Any) -> Any:
+    if isinstance(value, str):
+        return _reference(value)
+    if value is True or (isinstance(value, (int, float)) and not isinstance(value, bool) and 0 < value <= 1):
+        return value
+    raise PydanticCustomError(
+        "invariant",
+        '{value} is no change; write "module:function", a share of rows such as 0.95, true, or a table',
+        {"value": f"{value!r:.60}"},
+    )
+
+
+def _measured(value: Any) -> Any:
+    numbers = list(value.values()) if isinstance(value, dict) else [value]
+    if not all(isinstance(one, (int, float)) and not isinstance(one, bool) for one in numbers):
+        raise PydanticCustomError(
+            "measured", "{value} is no measure; write a number, or {{ name = number }}", {"value": f"{value!r:.60}"}
+        )
+    return value
+
+
 Invariant = Annotated[
-    Annotated[InvarianceSection, Tag("<table>")] | Annotated[Reference, Tag("<plain>")], Discriminator(_said_as)
+    Annotated[InvarianceSection, Tag("<table>")]
+    | Annotated[
+        Any,
+        BeforeValidator(_invariant),
+        WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "number"}, {"const": True}]}),
+        Tag("<plain>"),
+    ],
+    Discriminator(_said_as),
 ]
 TrainingRows = Annotated[
     Annotated[DataSection, Tag("<table>")] | Annotated[bool, Tag("<plain>")], Discriminator(_said_as)
+]
+Measured = Annotated[
+    Any,
+    BeforeValidator(_measured),
+    WithJsonSchema({"anyOf": [{"type": "number"}, {"type": "object", "additionalProperties": {"type": "number"}}]}),
 ]
 
 
@@ -155,8 +192,8 @@ class RelationsSection(Check):
     protected: dict[str, list[Scalar]] = Field(default_factory=dict)
     """Columns whose values may be swapped without changing the answer, each with its values."""
     invariant_under: dict[str, Invariant] = Field(default_factory=dict)
-    """Transformations under which the answer must stay: a name and "module:function"."""
-    padding: Scalar | None = None
+    """Changes under which the answer must stay: a name with "module:function", a share of rows, true, or a table."""
+    padding: float | None = None
     """The value that pads sequences."""
     causal: bool | None = None
     """Whether an output may depend on earlier inputs only."""
@@ -260,8 +297,8 @@ class AcceptSection(Section):
     """Who accepted it."""
     until: datetime.date | None = None
     """The last day on which it is accepted."""
-    measure: float | None = None
-    """The main measure of the finding when it was accepted; a worse one turns red again."""
+    measure: Measured | None = None
+    """How bad the finding was when it was accepted, its main measure or { name = number }; worse turns red again."""
 
 
 class File(Section):

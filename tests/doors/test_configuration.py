@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-import datetime
-import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
-from tests.doors.conftest import result
 
-from mltest.config.plan import Plan, perform
 from mltest.config.planning import plan
-from mltest.errors import InvalidConfiguration, InvalidInput, MLTestError, UnreadableFile
+from mltest.errors import MLTestError
 
 
 def refused(path: Path, text: str) -> list[str]:
@@ -50,6 +44,7 @@ def test_eight_mistakes_are_eight_lines(project: Path) -> None:
     said = refused(project / "mltest.toml", EIGHT)
     assert said == [
         '1: unknown table or key "titel"; did you mean "title"?',
+        '3: "rule:perdict": rule has no "perdict"; did you mean "predict"?',
         '4: kind in model: "clasifier" is given; did you mean "classifier"?',
         f'6: {project / "row.csv"}: there is no such file; did you mean "rows.csv"?',
         "8: max_rows in relations: 0 is given; it must be at least 1.",
