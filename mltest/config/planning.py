@@ -206,7 +206,7 @@ class _Planner:
         return self.attempt(path, lambda: load_object(reference, self.document.folder))
 
     def load(self, section: schema.DataSection) -> Rows:
-        file = self.document.folder / section.file if section.file is not None else None
+        file = self.document.path.parent / section.file if section.file is not None else None
         return load_rows(
             file=file, name=section.name, reference=section.object, target=section.target, drop=section.drop,
             folder=self.document.folder,
@@ -216,7 +216,7 @@ class _Planner:
         folder = self.document.folder
         self.model_name = section.file or section.object or section.build or ""
         if section.file is not None:
-            return load_model(folder / section.file, trust=self.trust)
+            return load_model(self.document.path.parent / section.file, trust=self.trust)
         if section.object is not None:
             return Loaded(load_object(section.object, folder))
         assert section.build is not None

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Generator
 from fnmatch import fnmatch
 from pathlib import Path
+from types import TracebackType
 from typing import TYPE_CHECKING
 
 import pytest
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from mltest.pytest_plugin.fixture import Recorder
 
 __all__ = ["mltest"]
+
+_PACKAGE = Path(__file__).parents[1]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -61,12 +64,30 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    if call.excinfo is not None and type(call.excinfo.value).__module__ == "mltest.errors":
+        call.excinfo = without_our_frames(item, call.excinfo)
     report = yield
     recorder = item.stash.get(RECORDER, None)
     if recorder is not None:
         attach(report, recorder)
     return report
+
+
+def without_our_frames(
+    item: pytest.Item, excinfo: pytest.ExceptionInfo[BaseException]
+) -> pytest.ExceptionInfo[BaseException]:
+    """An error of mltest, shown at the tester's line; `--full-trace` shows everything."""
+    theirs = [entry for entry in excinfo.traceback if not Path(str(entry.path)).is_relative_to(_PACKAGE)]
+    if item.config.getoption("fulltrace", False) or not theirs:
+        return excinfo
+    shown = None
+    for entry in reversed(theirs):  # pytest cuts and filters the raw traceback again: it has to be made anew
+        raw = entry._rawentry
+        shown = TracebackType(shown, raw.tb_frame, raw.tb_lasti, raw.tb_lineno)
+    return pytest.ExceptionInfo.from_exception(excinfo.value.with_traceback(shown))
 
 
 @pytest.fixture

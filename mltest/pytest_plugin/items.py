@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+from collections.abc import Iterable, Iterator
 from os import PathLike
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,7 +15,8 @@ from mltest.config.plan import Check, Plan, make
 from mltest.config.planning import plan
 from mltest.errors import CheckFailed, MLTestError
 from mltest.pytest_plugin.records import RECORDER
-from mltest.results import Result, Run, worst
+from mltest.reporting.text import visible
+from mltest.results import Result, worst
 
 
 class ConfigurationFile(pytest.File):
@@ -22,7 +25,8 @@ class ConfigurationFile(pytest.File):
     def collect(self) -> Iterator[pytest.Item]:
         from mltest.pytest_plugin import seed_of
 
-        asked = plan(self.path, seed=seed_of(self.config))
+        shown = Path(os.path.relpath(self.path, self.config.invocation_params.dir))
+        asked = plan(shown if shown.exists() else self.path, seed=seed_of(self.config))
         for check in asked.checks:
             yield CheckItem.from_parent(self, name=check.name, check=check, plan=asked)
 
@@ -46,13 +50,12 @@ class CheckItem(pytest.Item):
         found, _ = make(self.check, self.plan)
         marked, _ = accept(found, self.plan.accepted)
         self.results = tuple(marked)
-        run = Run(results=self.results)
-        run.raise_if_failed()
-        outcome = worst(result.outcome for result in self.results if result.accepted is None)
-        if outcome in ("inconclusive", "skipped") and self.results:
-            said = [one.message for one in self.results if one.outcome == outcome and one.accepted is None]
-            if said:
-                pytest.skip("; ".join(said))
+        counted = [one for one in self.results if one.accepted is None]
+        outcome = worst(one.outcome for one in counted)
+        if outcome in ("error", "failed"):
+            raise CheckFailed(told(one for one in counted if one.outcome in ("error", "failed")))
+        if counted and outcome in ("inconclusive", "skipped"):
+            pytest.skip("; ".join(one.message for one in counted if one.outcome == outcome))
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], *details: Any) -> Any:
         if isinstance(excinfo.value, CheckFailed):
@@ -71,3 +74,12 @@ class CheckItem(pytest.Item):
 
     def reason_to_skip(self) -> str:
         return ""
+
+
+def told(findings: Iterable[Result]) -> str:
+    """Findings as a failure shows them: the sentence, where to look first, and the line that repeats it."""
+    paragraphs = []
+    for one in findings:
+        lines = [f"{one.check}: {one.message}", one.hint, f"Repeat with: {one.repeat or f'seed={one.seed}'}"]
+        paragraphs.append("\n  ".join(visible(line) for line in lines if line))
+    return "\n\n".join(paragraphs)

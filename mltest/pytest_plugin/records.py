@@ -33,9 +33,7 @@ def attach(report: pytest.TestReport, recorder: Records) -> None:
     results = recorder.take()
     text = ""
     if results:
-        from mltest.results import Run
-
-        text = Run(results=results).to_json()
+        text = written(results)
         report.user_properties.extend((f"mltest.{one.check}", one.outcome) for one in results)
     setattr(report, ATTRIBUTE, text)
     reason = recorder.reason_to_skip() if report.when == "call" and report.passed else ""
@@ -43,6 +41,21 @@ def attach(report: pytest.TestReport, recorder: Records) -> None:
         report.outcome = "skipped"
         path, line, _ = report.location
         report.longrepr = (path, (line or 0) + 1, f"Skipped: {reason}")
+
+
+def written(results: tuple[Result, ...]) -> str:
+    """Results as JSON; one that cannot be written, for it holds no plain data, becomes an error that says so."""
+    from dataclasses import replace
+
+    from mltest.errors import MLTestError
+    from mltest.results import Run
+
+    try:
+        return Run(results=results).to_json()
+    except (MLTestError, ValueError, TypeError) as error:
+        said = f"its result cannot be written: {error}"
+        lost = [replace(one, outcome="error", message=said, evidence=(), measures={}, power=()) for one in results]
+        return Run(results=tuple(lost)).to_json()
 
 
 class Controller:
@@ -80,8 +93,8 @@ class Controller:
             return
         from mltest.errors import MLTestError
 
-        run = self.run()
         try:
+            run = self.run()
             if json:
                 self.written.append(f"json: {run.save(json)}")
             if report:

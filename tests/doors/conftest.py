@@ -6,9 +6,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pandas  # noqa: F401 — pytester forgets what a run imports: loaded here, it is loaded once
 import pytest
 
 import mltest
+import mltest.pytest_plugin.items
+import mltest.reporting.page  # noqa: F401 — the same
 from mltest.cli import main
 from mltest.results import Result, Run
 
@@ -68,7 +71,7 @@ def verb_answers(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[dict[str
                     raise one
             return Run(results=tuple(one for one in results if isinstance(one, Result)))
 
-        monkeypatch.setattr(mltest, verb, fake, raising=False)
+        monkeypatch.setitem(vars(mltest), verb, fake)
         return calls
 
     return install

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.doors.conftest import result
 
 import mltest
 from mltest.errors import InvalidInput
 from mltest.results import Run
+from tests.doors.conftest import result
 
 Command = Callable[..., tuple[int, str, str]]
 Answers = Callable[..., list[dict[str, Any]]]
@@ -93,8 +93,8 @@ def test_a_fault_of_ours_is_status_3_with_a_file_to_report(
     [
         (["chek"], "Did you mean 'check'"),
         (["check", "--sed", "3"], "--seed"),
-        (["check", "--seed", "x"], "'x' is not a valid integer"),
-        (["check", "--seed", "-1"], "-1 is not in the range"),
+        (["check", "--seed", "x"], "Invalid value for '--seed'"),
+        (["check", "--seed", "-1"], "Invalid value for '--seed'"),
         (["report"], "RUN"),
         (["check", "nothing.toml"], "nothing.toml: cannot be read (No such file or directory)."),
         (["check", "net.npz"], "Add --data FILE --target COLUMN"),

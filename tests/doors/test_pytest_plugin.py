@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
-from tests.doors.conftest import CONFIGURATION, CSV, MODEL
 
 from mltest.results import Run
+from tests.doors.conftest import CONFIGURATION, CSV, MODEL
 
 # Verbs that answer at once, put in place where pytest runs: in its own process or in a worker of xdist.
 FAKES = """
@@ -46,14 +44,19 @@ def suite(pytester: pytest.Pytester) -> pytest.Pytester:
 def configure(suite: pytest.Pytester, *outcomes: str, name: str = "mltest.toml") -> Path:
     """A configuration with one [[gradients]] a wanted outcome, named after it."""
     path = suite.path / name
-    path.write_text(HEAD + "".join(f'[[gradients]]\nname = "{one}"\nonly = ["{one}"]\n' for one in outcomes))
+    path.write_text(
+        '[model]\nobject = "rule:predict"\n'
+        + "".join(f'[[gradients]]\nname = "{one}"\nonly = ["{one}"]\n' for one in outcomes)
+    )
     return path
 
 
 def test_a_configuration_is_collected_one_item_a_check(suite: pytest.Pytester) -> None:
     (suite.path / "mltest.toml").write_text(CONFIGURATION + "[[relations]]\n[[gradients]]\nname = 'dense'\n")
     ran = suite.runpytest("--collect-only", "-q")
-    ran.stdout.fnmatch_lines(["mltest.toml::relations", "mltest.toml::relations[[]2[]]", "mltest.toml::gradients[[]dense[]]"])
+    ran.stdout.fnmatch_lines(
+        ["mltest.toml::relations", "mltest.toml::relations[[]2[]]", "mltest.toml::gradients[[]dense[]]"]
+    )
 
 
 def test_outcomes_become_those_of_pytest(suite: pytest.Pytester) -> None:
@@ -67,18 +70,30 @@ def test_a_failure_prints_the_finding_and_no_traceback(suite: pytest.Pytester) -
     configure(suite, "failed")
     ran = suite.runpytest()
     ran.stdout.fnmatch_lines([
-        "failed: gradients of rule", "  gradients is failed", "  look at the rule",
+        "gradients: gradients is failed", "  look at the rule",
         "  Repeat with: mltest check mltest.toml --only 'gradients[[]failed[]]' --seed 0",
     ])  # fmt: skip
     ran.stdout.no_fnmatch_line("*Traceback*")
     ran.stdout.no_fnmatch_line("*pytest_plugin*")
 
 
+def test_a_failure_in_a_test_is_shown_at_the_testers_line(suite: pytest.Pytester) -> None:
+    suite.makepyfile("""
+        def test_broken(mltest):
+            mltest.check_gradients(None, only=["failed"]).raise_if_failed()
+    """)
+    ran = suite.runpytest()
+    ran.stdout.fnmatch_lines(["*test_broken*", ">*raise_if_failed()*", "E*CheckFailed: failed: gradients of rule"])
+    ran.stdout.no_fnmatch_line("*results.py*")
+
+
 def test_a_wrong_configuration_is_a_collection_error_that_lists_every_mistake(suite: pytest.Pytester) -> None:
     (suite.path / "mltest.toml").write_text(HEAD.replace("rows.csv", "row.csv") + "[[gradient]]\n")
     ran = suite.runpytest()
     ran.assert_outcomes(errors=1)
-    ran.stdout.fnmatch_lines(["*mltest.toml:4: *did you mean \"rows.csv\"?", "*mltest.toml:6: *did you mean \"gradients\"?"])
+    ran.stdout.fnmatch_lines(
+        ['*mltest.toml:4: *did you mean "rows.csv"?', '*mltest.toml:6: *did you mean "gradients"?']
+    )
     ran.stdout.no_fnmatch_line("*Traceback*")
     ran.stdout.no_fnmatch_line("*planning.py*")
 
@@ -134,6 +149,6 @@ def test_a_test_that_could_not_tell_is_a_skip_with_its_reason(suite: pytest.Pyte
 
 @pytest.mark.parametrize("options", [[], ["-n", "2"]])
 def test_the_report_is_written_after_x_too(suite: pytest.Pytester, options: list[str]) -> None:
-    configure(suite, "passed", "failed", "passed2")
+    configure(suite, "passed", "failed", "skipped")
     suite.runpytest("-x", "--mltest-json=run.json", *options)
     assert "failed" in [one.outcome for one in Run.load(suite.path / "run.json")]

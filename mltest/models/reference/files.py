@@ -36,9 +36,8 @@ def load_data(name: str) -> tuple[Any, Any]:
     Raises:
         MissingDependency: the library that ships it is not installed.
     """
-    from reference_net.errors import MissingLibrary
-
     from reference_net import datasets
+    from reference_net.errors import MissingLibrary
 
     try:
         data = datasets.load(name)
