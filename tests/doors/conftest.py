@@ -11,7 +11,7 @@ import pytest
 
 import mltest
 import mltest.pytest_plugin.items
-import mltest.reporting.page  # noqa: F401 — the same
+import mltest.reporting.page
 from mltest.cli import main
 from mltest.results import Result, Run
 

@@ -41,6 +41,7 @@ until = "2027-03-31"
 
 
 def test_eight_mistakes_are_eight_lines(project: Path) -> None:
+    pytest.importorskip("mltest.sweeps.space")
     said = refused(project / "mltest.toml", EIGHT)
     assert said == [
         '1: unknown table or key "titel"; did you mean "title"?',
