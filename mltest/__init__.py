@@ -44,6 +44,11 @@ if TYPE_CHECKING:
     from mltest.errors import CheckFailed as CheckFailed
     from mltest.gradients.check import check_gradients as check_gradients
     from mltest.models.adapt import adapt as adapt
+    from mltest.relations.check import check_relations as check_relations
+    from mltest.relations.declared import Declared as Declared
+    from mltest.relations.declared import Invariance as Invariance
+    from mltest.relations.relation import FollowUp as FollowUp
+    from mltest.relations.relation import relation as relation
     from mltest.reporting import report as report
     from mltest.results import Power as Power
     from mltest.results import Result as Result

@@ -6,6 +6,7 @@ from importlib import import_module
 from typing import Any
 
 from mltest.errors import InvalidInput
+from mltest.models.capabilities import Predicts
 
 # Which adapter speaks for whom: the root module of a class among the model's ancestors -> where its `adapt` lives.
 # Decided by name, so that no framework is imported to find out that the model is of another.
@@ -26,6 +27,8 @@ def adapt(model: Any) -> Any:
     Raises:
         InvalidInput: the model is none of these.
     """
+    if isinstance(model, Predicts) and not isinstance(model, type):
+        return model
     for ancestor in type(model).__mro__:
         home = _ADAPTERS.get(ancestor.__module__.partition(".")[0])
         if home is not None:

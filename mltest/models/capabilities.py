@@ -5,8 +5,9 @@ An adapter implements those that its framework can keep; `isinstance(adapted, Pr
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol, Self, runtime_checkable
 
@@ -14,6 +15,17 @@ from numpy.typing import NDArray
 
 Array = NDArray[Any]
 Kind = Literal["classifier", "regressor", "scores"]
+
+
+@dataclass(frozen=True)
+class Traits:
+    """What an adapter knows of its model beyond its answers; the defaults say "not known"."""
+
+    families: frozenset[str] = frozenset()  # "tree", "forest", "knn", "linear", …: which relations hold exactly
+    columns: tuple[str, ...] | None = None  # the names that the model was fitted with
+    classes: Array | None = None  # in the order of the scores' columns
+    probabilities: bool | None = None  # whether `scores` are probabilities
+    containers: bool = False  # whether it promises to take lists and frames in place of arrays
 
 
 @runtime_checkable
@@ -55,6 +67,33 @@ class Trains(Protocol):
     def train(self, x: Any, y: Array, *, seed: int, sample_weight: Array | None = None) -> Self:
         """A fresh model of the same settings, trained on these rows; this one stays as it is."""
         ...
+
+
+@runtime_checkable
+class TrainsMany(Protocol):
+    def train_many(self, data: Sequence[tuple[Any, Array]], seeds: Sequence[int]) -> Sequence[Predicts]:
+        """One fresh model for each pair of rows and seed, trained together."""
+        ...
+
+
+@runtime_checkable
+class Decides(Protocol):
+    def decision(self, x: Any) -> Array | None:
+        """A second opinion beside probabilities: the decision function, (rows,) or (rows, classes); None if none."""
+        ...
+
+
+@runtime_checkable
+class HasModes(Protocol):
+    def variants(self) -> Mapping[str, Callable[[Any], Array]]:
+        """Ways of asking that must not matter, by name: a training mode left on before, gradients recorded."""
+        ...
+
+
+def traits_of(model: Any) -> Traits:
+    """The traits of an adapted model; the defaults where its adapter tells none."""
+    traits = getattr(model, "traits", None)
+    return traits if isinstance(traits, Traits) else Traits()
 
 
 # --- Gradients -------------------------------------------------------------------------------------------------

@@ -1,0 +1,91 @@
+"""scikit-learn estimators and pipelines: what they answer, how they are copied, saved and trained afresh."""
+
+from __future__ import annotations
+
+import copy
+import inspect
+import pickle
+from pathlib import Path
+from typing import Any, Self, cast
+
+import numpy as np
+import sklearn.base
+
+from mltest.models.capabilities import Array, Kind, Predicts, Traits
+from mltest.models.sklearn.families import families_of
+
+
+class Estimator:
+    """A fitted estimator; its scores are `predict_proba`, else `decision_function`."""
+
+    def __init__(self, model: Any) -> None:
+        self.model = model
+        self.name = _name(model)
+        self.kind: Kind | None = _kind(model)
+        self._has_proba = hasattr(model, "predict_proba")
+        classes = getattr(model, "classes_", None)
+        columns = getattr(model, "feature_names_in_", None)
+        self.traits = Traits(
+            families=families_of(model),
+            columns=None if columns is None else tuple(str(name) for name in columns),
+            classes=None if classes is None or isinstance(classes, list) else np.asarray(classes),
+            probabilities=self._has_proba if self.kind == "classifier" else None,
+            containers=True,
+        )
+
+    def predict(self, x: Any) -> Array:
+        return cast(Array, self.model.predict(x))
+
+    def scores(self, x: Any) -> Array | None:
+        if self.kind != "classifier":
+            return None
+        if self._has_proba:
+            return cast(Array, self.model.predict_proba(x))
+        return self.decision(x)
+
+    def decision(self, x: Any) -> Array | None:
+        if not hasattr(self.model, "decision_function"):
+            return None
+        return cast(Array, self.model.decision_function(x))
+
+    def copy(self) -> Self:
+        return type(self)(copy.deepcopy(self.model))
+
+    def save(self, folder: Path) -> None:
+        (folder / "model.pickle").write_bytes(pickle.dumps(self.model))
+
+    def load(self, folder: Path) -> Self:
+        # Our own file, written a moment ago: no pickle of anybody else is read here.
+        return type(self)(pickle.loads((folder / "model.pickle").read_bytes()))
+
+    def train(self, x: Any, y: Array, *, seed: int, sample_weight: Array | None = None) -> Self:
+        fresh = sklearn.base.clone(self.model)
+        seeded = {name: seed for name in fresh.get_params() if name.split("__")[-1] == "random_state"}
+        if seeded:
+            fresh.set_params(**seeded)
+        more = {} if sample_weight is None else {self._weight_name(): sample_weight}
+        return type(self)(fresh.fit(x, y, **more))
+
+    @property
+    def takes_weights(self) -> bool:
+        last = self.model.steps[-1][1] if hasattr(self.model, "steps") else self.model
+        return hasattr(last, "fit") and "sample_weight" in inspect.signature(last.fit).parameters
+
+    def _weight_name(self) -> str:
+        return f"{self.model.steps[-1][0]}__sample_weight" if hasattr(self.model, "steps") else "sample_weight"
+
+
+def adapt(model: Any) -> Predicts:
+    """The adapter of an estimator, a pipeline or a search over them."""
+    return Estimator(model)
+
+
+def _name(model: Any) -> str:
+    steps = getattr(model, "steps", None)
+    return type(model).__name__ if not steps else " + ".join(type(step).__name__ for _, step in steps)
+
+
+def _kind(model: Any) -> Kind | None:
+    if sklearn.base.is_classifier(model) or hasattr(model, "predict_proba"):
+        return "classifier"
+    return "regressor" if sklearn.base.is_regressor(model) else None

@@ -1,0 +1,113 @@
+"""torch Modules: asked in eval mode without gradients, and left in the mode they were in."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Self, cast
+
+import numpy as np
+import torch
+
+from mltest.errors import InvalidInput, ModelError
+from mltest.models.capabilities import Array, Kind, Predicts, Traits
+
+
+class Module:
+    """A torch Module. Rows go to its device in its dtype; answers come back as NumPy arrays."""
+
+    kind: Kind | None = None
+
+    def __init__(self, model: torch.nn.Module) -> None:
+        self.model = model
+        self.name = type(model).__name__
+        self.traits = Traits(families=frozenset({"net"}), probabilities=_ends_in_probabilities(model))
+
+    def predict(self, x: Any) -> Array:
+        with _evaluating(self.model), torch.no_grad():
+            return _array(self.model(self._tensor(x)))
+
+    def scores(self, x: Any) -> Array | None:
+        return None
+
+    def copy(self) -> Self:
+        return type(self)(copy.deepcopy(self.model))
+
+    def save(self, folder: Path) -> None:
+        torch.save(self.model.state_dict(), folder / "state.pt")
+
+    def load(self, folder: Path) -> Self:
+        other = copy.deepcopy(self.model)
+        with torch.no_grad():  # what the file does not bring back must show
+            for value in other.state_dict().values():
+                if isinstance(value, torch.Tensor) and value.is_floating_point():
+                    value.fill_(0.5)
+        other.load_state_dict(torch.load(folder / "state.pt", weights_only=True))
+        return type(self)(other)
+
+    def variants(self) -> Mapping[str, Callable[[Any], Array]]:
+        """Asked after `train()`, and with gradients recorded."""
+        return {"after model.train()": self._after_training_mode, "with gradients recorded": self._with_gradients}
+
+    def _after_training_mode(self, x: Any) -> Array:
+        other = copy.deepcopy(self.model)
+        other.train()
+        return type(self)(other).predict(x)
+
+    def _with_gradients(self, x: Any) -> Array:
+        with _evaluating(self.model), torch.enable_grad():
+            return _array(self.model(self._tensor(x)))
+
+    def _tensor(self, x: Any) -> torch.Tensor:
+        first = next((p for p in self.model.parameters() if p.is_floating_point()), None)
+        device = torch.device("cpu") if first is None else first.device
+        # A copy: the tester's rows are read-only to the model.
+        tensor = x.detach().clone() if isinstance(x, torch.Tensor) else torch.from_numpy(np.array(x, order="C"))
+        if tensor.is_floating_point() or not _looks_up(self.model):
+            tensor = tensor.to(torch.get_default_dtype() if first is None else first.dtype)
+        else:
+            tensor = tensor.to(torch.int64)
+        return tensor.to(device)
+
+
+def adapt(model: Any) -> Predicts:
+    """The adapter of a Module; tensors and optimisers are no models."""
+    if not isinstance(model, torch.nn.Module):
+        raise InvalidInput(f"model is a {type(model).__name__} of torch. Pass a torch.nn.Module or a callable.")
+    return Module(model)
+
+
+@contextmanager
+def _evaluating(model: torch.nn.Module) -> Iterator[None]:
+    """Eval mode, and afterwards the mode each part was in: parts of one model may differ."""
+    modes = [(part, part.training) for part in model.modules()]
+    model.eval()
+    try:
+        yield
+    finally:
+        for part, training in modes:
+            part.training = training
+
+
+def _array(answer: Any) -> Array:
+    for name in ("logits", "last_hidden_state"):
+        answer = getattr(answer, name, answer)
+    if isinstance(answer, tuple | list) and answer and isinstance(answer[0], torch.Tensor):
+        answer = answer[0]
+    if not isinstance(answer, torch.Tensor):
+        raise ModelError(f"the Module answered with a {type(answer).__name__}. Let forward return one tensor.")
+    if answer.dtype == torch.bfloat16:
+        answer = answer.float()
+    return cast(Array, answer.detach().cpu().numpy().copy())
+
+
+def _looks_up(model: torch.nn.Module) -> bool:
+    """Whether whole numbers are indices to it: it begins with an embedding."""
+    return any(isinstance(part, torch.nn.Embedding | torch.nn.EmbeddingBag) for part in model.modules())
+
+
+def _ends_in_probabilities(model: torch.nn.Module) -> bool | None:
+    parts = [part for part in model.modules() if not list(part.children())]
+    return True if parts and isinstance(parts[-1], torch.nn.Softmax) else None

@@ -1,0 +1,44 @@
+"""The catalogue: every relation, the most telling first. Lists, documentation and automatic runs are made from it."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib import import_module
+
+from mltest.relations.relation import Relation
+
+# Where the members of each theme live; within a theme they stand in the order of their file.
+THEMES = (
+    "determinism",
+    "batching",
+    "outputs",
+    "containers",
+    "training_columns",
+)
+# Decided first, because their failure explains others'; then what tells most.
+FIRST = (
+    "determinism", "input_unchanged", "call_order", "row_permutation", "batch_size", "duplicate_rows",
+    "batch_composition", "probability_simplex", "label_agreement", "dtype", "finite_output",
+)  # fmt: skip
+
+
+@cache
+def relations() -> tuple[Relation, ...]:
+    """Every relation of the catalogue, in the order in which they are judged."""
+    found: list[Relation] = []
+    for theme in THEMES:
+        members = vars(import_module(f"mltest.relations.{theme}"))
+        for name, member in members.items():
+            if (
+                isinstance(member, Relation)
+                and not name.startswith("_")
+                and all(member.id != other.id for other in found)
+            ):
+                found.append(member)
+    return tuple(sorted(found, key=lambda one: FIRST.index(one.id) if one.id in FIRST else len(FIRST)))
+
+
+@cache
+def by_id() -> dict[str, Relation]:
+    """The relations by their ids."""
+    return {relation.id: relation for relation in relations()}

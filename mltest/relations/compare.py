@@ -1,0 +1,204 @@
+"""Are two answers the same? By measured rounding noise, by margins, and by what a row does when it is nudged."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, cast
+
+import numpy as np
+
+from mltest.errors import ModelError
+from mltest.models.capabilities import Array
+from mltest.relations.answers import Answers
+from mltest.relations.asking import Subject
+from mltest.relations.rows import count, is_frame, is_numeric, numeric_columns, with_column
+
+SINGLE, DOUBLE = 1e-6, 1e-10  # the floors of float32 and float64, relative to the greatest answer
+NUDGES = 12  # calls spent on telling a near tie from a real difference
+
+
+@dataclass(frozen=True)
+class Tolerance:
+    """How far answers may differ by rounding: one number an output, and what it was measured from."""
+
+    outputs: Array  # (outputs,)
+    single: bool  # the model computes in float32
+
+    def widened(self, factor: float) -> Tolerance:
+        return Tolerance(self.outputs * factor, self.single)
+
+    def at_least(self, relative: float, answers: Answers) -> Tolerance:
+        return Tolerance(np.maximum(self.outputs, relative * _scale(answers)), self.single)
+
+
+@dataclass(frozen=True)
+class Gaps:
+    """Row by row: by how many tolerances the values differ, and whether the label differs beyond its margin."""
+
+    ratios: Array  # (rows,), 0 where there are no values
+    labels: Array  # (rows,), bool
+    differences: Array  # (rows,), the greatest difference of values
+    shape: str = ""  # what is wrong with the shape, if it differs
+
+    @property
+    def broken(self) -> Array:
+        return cast(Array, (self.ratios > 1) | self.labels)
+
+    def worst(self) -> int:
+        return int(np.argmax(np.where(self.broken, self.ratios + 1e9 * self.labels, -1)))
+
+
+def measured(
+    subject: Subject, x: Any, answers: Answers, repeat: Answers, rng: np.random.Generator, *, as_single: bool = False
+) -> Tolerance:
+    """The rounding noise of a model: a typical row's change when its inputs move by one unit in the last place.
+
+    Sixty-four times the noise is allowed (sums in another order round differently in every term), at least
+    1e-10 of the greatest answer, 1e-6 where the answers are those of float32; and twice what two identical calls
+    differed by, if that is within rounding.
+    """
+    if answers.matrix is None:
+        return Tolerance(np.zeros(0), single=True)
+    scale = _scale(answers)
+    single = as_single or computes_in_single(answers)
+    moved = _moved(subject, x, rng, 2.0**-23 if single else 2.0**-52)
+    if not single and moved is not None and np.array_equal(moved, answers.matrix, equal_nan=True):
+        # Nothing answers to the last digits of float64: the rows are cast to float32 before anything is computed.
+        single, moved = True, _moved(subject, x, rng, 2.0**-23)
+    noise = np.zeros_like(scale)
+    if moved is not None and moved.shape == answers.matrix.shape:
+        with np.errstate(invalid="ignore"):
+            noise = np.nan_to_num(np.quantile(np.abs(moved - answers.matrix), 0.75, axis=0), posinf=0.0)
+    repeated = np.zeros_like(scale)
+    if repeat.matrix is not None and repeat.matrix.shape == answers.matrix.shape:
+        with np.errstate(invalid="ignore"):
+            repeated = np.nan_to_num(np.max(np.abs(repeat.matrix - answers.matrix), axis=0), posinf=0.0)
+    floor = (SINGLE if single else DOUBLE) * scale
+    return Tolerance(np.maximum(floor, np.maximum(64 * noise, 2 * np.minimum(repeated, 1e-4 * scale))), single)
+
+
+def _moved(subject: Subject, x: Any, rng: np.random.Generator, relative: float) -> Array | None:
+    nudged = nudge(x, rng, relative)
+    answers = None if nudged is None else _try(subject, nudged)
+    return None if answers is None else answers.matrix
+
+
+def computes_in_single(answers: Answers) -> bool:
+    """Whether every answer is a float32 number: such a model rounds to seven digits."""
+    values = answers.matrix
+    if values is None or not values.size:
+        return True
+    with np.errstate(over="ignore", invalid="ignore"):
+        return bool(np.array_equal(values, values.astype(np.float32).astype(float), equal_nan=True))
+
+
+def compare(expected: Answers, got: Answers, tolerance: Tolerance, subject: Subject) -> Gaps:
+    """Expected and got, row by row."""
+    rows = len(expected)
+    none = np.zeros(rows, dtype=bool)
+    if len(got) != rows:
+        return Gaps(np.full(rows, np.inf), ~none, np.full(rows, np.inf), f"{len(got)} answers for {rows}")
+    if expected.matrix is not None and got.matrix is not None:
+        if expected.matrix.shape != got.matrix.shape:
+            shapes = f"shape {got.values.shape} in place of {expected.values.shape}"  # type: ignore[union-attr]
+            return Gaps(np.full(rows, np.inf), none, np.full(rows, np.inf), shapes)
+        return _values_and_labels(expected, got, tolerance, subject)
+    if expected.labels is None or got.labels is None:
+        return Gaps(np.zeros(rows), none, np.zeros(rows))
+    return Gaps(np.zeros(rows), differ(expected.labels, got.labels), np.zeros(rows))
+
+
+def _values_and_labels(expected: Answers, got: Answers, tolerance: Tolerance, subject: Subject) -> Gaps:
+    a, b = cast(Array, expected.matrix), cast(Array, got.matrix)
+    with np.errstate(invalid="ignore"):
+        difference = np.where((a == b) | (np.isnan(a) & np.isnan(b)), 0.0, np.abs(a - b))
+    difference = np.where(np.isnan(difference), np.inf, difference)
+    outputs = (
+        np.broadcast_to(tolerance.outputs, a.shape[1:])
+        if a.shape[1] == len(tolerance.outputs)
+        else np.full(a.shape[1], np.max(tolerance.outputs, initial=0.0))
+    )
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratios = np.nan_to_num(difference / outputs, nan=0.0, posinf=np.inf)
+    ratios = np.max(ratios, axis=1, initial=0.0)
+    flips = np.zeros(len(a), dtype=bool)
+    if expected.labels is not None and got.labels is not None and subject.reading is not None:
+        margin = subject.reading.margins(cast(Array, expected.values))
+        flips = differ(expected.labels, got.labels) & (margin > 2 * np.max(outputs, initial=0.0))
+    return Gaps(ratios, flips, np.max(difference, axis=1, initial=0.0))
+
+
+def differ(a: Array, b: Array) -> Array:
+    """Row by row, whether labels differ (not-a-number equals itself)."""
+    if a.shape != b.shape:
+        return np.ones(len(a), dtype=bool)
+    unequal = np.asarray(a != b)
+    if a.dtype.kind == "f" and b.dtype.kind == "f":
+        unequal &= ~(np.isnan(a) & np.isnan(b))
+    return np.asarray(unequal.reshape(len(a), -1).any(axis=1))
+
+
+def near_ties(
+    subject: Subject, x: Any, answers: Answers, suspects: Array, gaps: Array, rng: np.random.Generator
+) -> Array:
+    """Which of the suspected rows move as far when nudged in the last digits: ties and thresholds, no coupling.
+
+    The rows are nudged where they stand in the batch: whatever couples rows stays as it was, so a coupling is not
+    taken for a tie. Both scales of rounding are tried, of float64 and of float32.
+    """
+    tied = np.zeros(len(suspects), dtype=bool)
+    for attempt in range(NUDGES):
+        relative = 2.0**-51 if attempt % 2 else 2.0**-22
+        nudged = nudge(x, rng, relative, rows=suspects)
+        moved = None if nudged is None else _try(subject, nudged)
+        if moved is None:
+            break
+        if answers.matrix is not None and moved.matrix is not None:
+            change = np.max(np.abs(moved.matrix - answers.matrix)[suspects], axis=1, initial=0.0)
+            tied |= np.nan_to_num(change) * 8 >= gaps
+        elif answers.labels is not None and moved.labels is not None:
+            tied |= differ(answers.labels, moved.labels)[suspects]
+        if tied.all():
+            break
+    return tied
+
+
+def nudge(x: Any, rng: np.random.Generator, relative: float, rows: Array | None = None) -> Any | None:
+    """x with its numbers moved by about one unit in the last place; None where there is nothing to move.
+
+    Whole numbers stay, if a column has no others: they are counts, codes or pixels.
+    """
+    chosen = np.arange(count(x)) if rows is None else rows
+    if is_numeric(x) and x.dtype.kind == "f":
+        moved = np.array(x)
+        part = moved[chosen]
+        signs = rng.choice([-1.0, 1.0], size=part.shape).astype(x.dtype)
+        whole = np.all((part == np.rint(part)) | np.isnan(part), axis=tuple(range(1, part.ndim)), keepdims=True)
+        step = np.asarray(max(relative, float(np.finfo(x.dtype).eps)), dtype=x.dtype)
+        with np.errstate(over="ignore", invalid="ignore"):
+            moved[chosen] = np.where(whole & (x.ndim == 2), part, part * (1 + signs * step))
+        return moved
+    if is_frame(x):
+        moved = x
+        for name in numeric_columns(x):
+            values = np.array(x[name], dtype=float)
+            if np.all((values == np.rint(values)) | np.isnan(values)):
+                continue
+            values[chosen] *= 1 + rng.choice([-1.0, 1.0], size=len(chosen)) * relative
+            moved = with_column(moved, name, values)
+        return moved if moved is not x else None
+    return None
+
+
+def _try(subject: Subject, x: Any) -> Answers | None:
+    try:
+        return subject.ask(x)
+    except ModelError:
+        return None
+
+
+def _scale(answers: Answers) -> Array:
+    values = cast(Array, answers.matrix)
+    finite = np.where(np.isfinite(values), np.abs(values), 0.0)
+    greatest = np.max(finite, axis=0, initial=0.0)
+    return cast(Array, np.maximum(greatest, 1e-3 * np.max(greatest, initial=0.0)) + np.finfo(float).tiny)
