@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import re
 import sys
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 Outcome = Literal["passed", "failed", "inconclusive", "error", "skipped"]
 WORST_FIRST: tuple[Outcome, ...] = ("error", "failed", "inconclusive", "passed", "skipped")
 SCHEMA_VERSION = 1
+_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def worst(outcomes: Iterable[Outcome]) -> Outcome:
@@ -76,6 +78,14 @@ class Result:
     accepted: Acceptance | None = None
     seed: int = 0
     seconds: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.outcome not in WORST_FIRST:
+            raise InvalidInput(f"Result: outcome is {self.outcome!r:.60}. One of {', '.join(WORST_FIRST)} is right.")
+        for name in ("causes", "power", "evidence"):
+            if isinstance(getattr(self, name), str):
+                raise InvalidInput(f"Result: {name} is the text {getattr(self, name)!r:.60}. Pass a tuple.")
+            object.__setattr__(self, name, tuple(getattr(self, name)))
 
     @property
     def passed(self) -> bool:
@@ -234,7 +244,10 @@ class Run:
 
     def to_json(self) -> str:
         """The written form, against the schema `mltest/run.schema.json`; readable by any JSON reader."""
-        return json.dumps({"schema": SCHEMA_VERSION, **to_plain(self)}, allow_nan=False, ensure_ascii=False, indent=1)
+        plain = {"schema": SCHEMA_VERSION, **to_plain(self)}
+        text = json.dumps(plain, allow_nan=False, ensure_ascii=False, indent=1)
+        # Half a character, as a broken name may hold, has no UTF-8: it is written as JSON's own escape.
+        return _LONE_SURROGATE.sub(lambda found: f"\\u{ord(found.group()):04x}", text)
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write JSON, whole or not at all; `mltest.Run.load` reads it back."""
@@ -248,8 +261,8 @@ class Run:
             UnreadableFile: the file is missing, is no JSON, is of a newer schema, or does not fit it; says where.
         """
         try:
-            text = Path(path).read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
+            text = Path(path).read_text(encoding="utf-8-sig")
+        except (OSError, ValueError) as error:  # ValueError: no UTF-8, or a path with a NUL
             raise UnreadableFile(f"{path}: cannot be read as text ({error}). Pass a file written by save().") from error
         return cls.from_json(text, where=str(path))
 
@@ -260,7 +273,7 @@ class Run:
             plain = json.loads(text)
         except (ValueError, RecursionError) as error:
             raise UnreadableFile(f"{where}: not JSON ({error}). Pass a file written by save().") from error
-        if not isinstance(plain, dict) or not isinstance(plain.get("schema"), int):
+        if not isinstance(plain, dict) or type(plain.get("schema")) is not int or plain["schema"] < 1:
             raise UnreadableFile(
                 f"{where}: no run of mltest: it has no number 'schema'. Pass a file written by save()."
             )
@@ -273,6 +286,8 @@ class Run:
             run = from_plain(cls, plain)
         except InvalidInput as error:
             raise UnreadableFile(f"{where}: damaged or of another program: {error}") from error
+        except RecursionError as error:
+            raise UnreadableFile(f"{where}: nested too deeply to be a run. Pass a file written by save().") from error
         assert isinstance(run, cls)
         return run
 

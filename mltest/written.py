@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import re
 import types
 import typing
 from collections.abc import Mapping
@@ -21,11 +22,20 @@ from mltest.evidence import KINDS, Evidence
 T = TypeVar("T")
 _NON_FINITE = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 
+_SURROGATES = re.compile("[\ud800-\udfff]+")
+
+
+def _as_read_back(found: re.Match[str]) -> str:
+    """Two halves of a character, side by side, become the character: JSON's escapes cannot tell them from it."""
+    return found.group().encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass")
+
 
 def to_plain(value: Any) -> Any:
     """What `json.dumps(..., allow_nan=False)` takes: dicts, lists, strings, numbers, booleans, None."""
-    if value is None or isinstance(value, (str, bool, int)):
+    if value is None or isinstance(value, (bool, int)):
         return value
+    if isinstance(value, str):
+        return value if value.isascii() else _SURROGATES.sub(_as_read_back, value)
     if isinstance(value, float):
         if math.isfinite(value):
             return value
@@ -34,7 +44,7 @@ def to_plain(value: Any) -> Any:
         plain = {f.name: to_plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
         return {"kind": value.kind, **plain} if isinstance(value, Evidence) else plain
     if isinstance(value, Mapping):
-        return {str(key): to_plain(item) for key, item in value.items()}
+        return {to_plain(str(key)): to_plain(item) for key, item in value.items()}
     if isinstance(value, (tuple, list)):
         return [to_plain(item) for item in value]
     if hasattr(value, "item") and getattr(value, "ndim", None) == 0:  # a NumPy scalar that slipped in
@@ -77,14 +87,15 @@ def from_plain(kind: Any, plain: Any, where: str = "$") -> Any:
         if isinstance(plain, str) and plain in _NON_FINITE:
             return _NON_FINITE[plain]
         if isinstance(plain, (int, float)) and not isinstance(plain, bool):
-            return float(plain)
+            try:
+                return float(plain)
+            except OverflowError:
+                raise _misfit(where, plain, "a number of at most 1.8e308") from None
         raise _misfit(where, plain, "a number")
     if kind is Evidence:
         return _from_evidence(plain, where)
     if dataclasses.is_dataclass(kind):
         return _from_object(kind, plain, where)
-    if kind is type(None):
-        kind = type(None)
     if isinstance(plain, kind) and not (kind is int and isinstance(plain, bool)):
         return plain
     raise _misfit(where, plain, kind.__name__)
@@ -106,7 +117,7 @@ def _from_union(kinds: tuple[Any, ...], plain: Any, where: str) -> Any:
 
 
 def _from_evidence(plain: Any, where: str) -> Evidence:
-    if not isinstance(plain, dict) or plain.get("kind") not in KINDS:
+    if not isinstance(plain, dict) or not isinstance(plain.get("kind"), str) or plain["kind"] not in KINDS:
         raise _misfit(where, plain, "evidence of a kind among " + ", ".join(KINDS))
     evidence = _from_object(KINDS[plain["kind"]], {k: v for k, v in plain.items() if k != "kind"}, where)
     assert isinstance(evidence, Evidence)
@@ -119,7 +130,7 @@ def _from_object(cls: Any, plain: Any, where: str) -> Any:
     fields = {f.name: f for f in dataclasses.fields(cls) if f.init}
     unknown = sorted(set(plain) - set(fields))
     if unknown:
-        raise InvalidInput(f"{where} has the unknown key {unknown[0]!r}; known are {', '.join(fields)}.")
+        raise InvalidInput(f"{where:.200} has the unknown key {unknown[0]!a:.60}; known are {', '.join(fields)}.")
     required = (
         name
         for name, f in fields.items()
@@ -133,4 +144,8 @@ def _from_object(cls: Any, plain: Any, where: str) -> Any:
 
 
 def _misfit(where: str, plain: Any, wanted: str) -> InvalidInput:
-    return InvalidInput(f"{where} is {plain!r:.60}; {wanted} is needed.")
+    # Shown through ascii and cut first: what stands in a damaged file may be huge, and may be no text of any encoding.
+    shown = ascii(plain[:60]) if isinstance(plain, str) else f"a {type(plain).__name__}"
+    if isinstance(plain, (bool, float, type(None))) or (isinstance(plain, int) and abs(plain) < 10**30):
+        shown = repr(plain)
+    return InvalidInput(f"{where:.200} is {shown}; {wanted} is needed.")

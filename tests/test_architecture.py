@@ -18,7 +18,7 @@ FLOORS = [
     CHECKERS,
     {"models", "strategies"},
     {"statistics"},
-    {"results", "evidence", "written", "language"},
+    {"results", "evidence", "written", "schema", "language"},
     {"errors"},
 ]
 FLOOR = {room: level for level, floor in enumerate(FLOORS) for room in floor}
