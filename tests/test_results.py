@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import pickle
@@ -174,10 +175,8 @@ def test_a_file_that_lost_or_changed_bytes_is_read_or_refused_and_nothing_else(d
         text = cut.decode("utf-8")
     except UnicodeDecodeError:
         return
-    try:
+    with contextlib.suppress(UnreadableFile):
         Run.from_json(text, where="run.json")
-    except UnreadableFile:
-        pass
 
 
 def test_evidence_nested_without_end_is_refused() -> None:
