@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 from reference_net import datasets, errors
 from reference_net.activations import (
     ELU,
@@ -26,6 +28,10 @@ from reference_net.optimizers import SGD, Adam, AdamW, Momentum, Nesterov, Optim
 from reference_net.schedules import ConstantRate, CosineDecay, ExponentialDecay, Schedule, StepDecay, WarmUp
 from reference_net.storage import load, save
 from reference_net.training import Step, fit
+
+if TYPE_CHECKING:
+    from reference_net.estimator import NetworkClassifier as NetworkClassifier
+    from reference_net.estimator import NetworkRegressor as NetworkRegressor
 
 __all__ = [
     "ELU",
@@ -62,6 +68,8 @@ __all__ = [
     "Momentum",
     "Nesterov",
     "Network",
+    "NetworkClassifier",
+    "NetworkRegressor",
     "Normal",
     "Optimizer",
     "Orthogonal",
@@ -90,3 +98,14 @@ __all__ = [
     "save",
     "shallow_network",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """The estimators are reached when asked for: they alone need scikit-learn."""
+    if name not in ("NetworkClassifier", "NetworkRegressor"):
+        raise AttributeError(f"module 'reference_net' has no attribute {name!r}")
+    try:
+        from reference_net import estimator
+    except ImportError as missing:
+        raise errors.MissingLibrary(f"{name} needs scikit-learn: {datasets.INSTALL}") from missing
+    return getattr(estimator, name)

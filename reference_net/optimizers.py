@@ -182,6 +182,16 @@ class AdamW(Adam):
         super().step(w, gradient, memory, count, rate)
 
 
+OPTIMIZERS: dict[str, Optimizer] = {
+    "sgd": SGD(),
+    "momentum": Momentum(),
+    "nesterov": Nesterov(),
+    "rmsprop": RMSProp(),
+    "adam": Adam(),
+    "adamw": AdamW(),
+}
+
+
 def column(value: PerMember, w: Array) -> Any:
     """A number, or one a member (members,), in w's own dtype and ready to meet w."""
     numbers = np.asarray(value, dtype=w.dtype)

@@ -21,7 +21,6 @@ from reference_net.record import Record
 from reference_net.schedules import ConstantRate, Schedule
 
 BLOCK = 256  # rows that are scored at a time where no gradient is asked
-NOT_A_NUMBER = np.array(np.nan)
 
 
 @dataclass(frozen=True)
@@ -197,7 +196,8 @@ class _Chunk:
             if observe is not None:
                 observe(Step(epoch, batch, self.members, before, self.parameters, done, norms))
         right = self.network.loss.right(done.loss_cache)
-        return done.loss * plan.batch_size, NOT_A_NUMBER if right is None else right.sum(axis=-1), norms
+        answered = np.full(len(g), np.nan) if right is None else right.sum(axis=-1)
+        return done.loss * plan.batch_size, answered, norms
 
     def _back_propagate(self, indices: Array, observed: bool) -> Pass | Scored:
         """The gradients of a batch into `self.gradient`; by the fused path where there is one and nobody looks."""
