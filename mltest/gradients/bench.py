@@ -52,6 +52,71 @@ class Verdict:
 
 
 @dataclass
+class Walk:
+    """One direction from a bench's point; lines are walked once, and judged for any number of upstream gradients."""
+
+    bench: Bench
+    direction: Values
+    lines: dict[float, Line] = field(default_factory=dict)
+
+    def line(self, step: float) -> Line:
+        if step not in self.lines:
+            bench = self.bench
+            self.lines[step] = walk(
+                bench.forward, bench.values, self.direction, step, centre=bench.centre, epsilon=bench.epsilon
+            )
+            bench.grain = max(bench.grain, self.lines[step].grain)
+        return self.lines[step]
+
+    def judge(
+        self, step: float, upstream: Array, gradients: Gradients, rounding: Gradients | None = None
+    ) -> Verdict:
+        """The claim at one step; `rounding` is the claim's own, element by element."""
+        line = self.line(step)
+        found = line.compare(upstream, gradients)
+        size = max(_norm(gradients, line.moved_near), abs(found.numeric) / 3)
+        slack = 2 * self.bench.epsilon * _norm(gradients, line.moved_near)
+        if rounding is not None:
+            slack += 10 * _norm(rounding, line.moved_near)
+        return Verdict(
+            difference=found.difference,
+            error=found.error + slack + self.bench.tolerance * size,
+            size=size,
+            numeric=found.numeric,
+            claimed=found.claimed,
+            step=step,
+        )
+
+    def settle(self, upstream: Array, gradients: Gradients, rounding: Gradients | None = None) -> Verdict:
+        """The verdict at the step with the smallest bar; only as many steps are tried as are needed."""
+        best: Verdict | None = None
+        worse = 0
+        for step in self.bench.steps:
+            verdict = self.judge(step, upstream, gradients, rounding)
+            if best is None or verdict.error < best.error or not np.isfinite(best.error):
+                best, worse = verdict, 0
+            else:
+                worse += 1
+            if best.error <= (GOOD_ENOUGH + 2 * self.bench.tolerance) * best.size or worse > 2:
+                break
+        assert best is not None
+        return best
+
+    def persists(self, verdict: Verdict, upstream: Array, gradients: Gradients, rounding: Gradients | None) -> bool:
+        """Whether the same difference shows at another step: of noise, kinks and staircases it does not."""
+        coarsest = self.line(max(self.bench.steps))
+        if self.line(verdict.step).still and not coarsest.still:
+            return False  # the tread of a staircase: nothing moves until a step is long enough
+        for step in self.bench.steps:
+            if step == verdict.step:
+                continue
+            other = self.judge(step, upstream, gradients, rounding)
+            if other.error < 0.5 * abs(verdict.difference):
+                return abs(other.difference - verdict.difference) <= 0.3 * abs(verdict.difference)
+        return False
+
+
+@dataclass
 class Bench:
     """A piece at a point, with the arithmetic in which its outputs are computed there."""
 
@@ -60,7 +125,8 @@ class Bench:
     precise: bool
     epsilon: float
     native: Values  # the same point in the model's own dtype
-    calls: int = field(default=0)
+    calls: int = 0
+    grain: float = 0.0  # of outputs that all are numbers of a coarser dtype than the arithmetic
 
     @classmethod
     def of(cls, piece: Differentiable, values: Values | None = None) -> Bench:
@@ -107,52 +173,11 @@ class Bench:
                 pass
         return self.piece.backward(self.native, upstream)
 
-    def line(self, direction: Values, step: float) -> Line:
-        return walk(self.forward, self.values, direction, step, centre=self.centre, epsilon=self.epsilon)
-
-    def direction(self, names: Iterable[str], gradients: Gradients, rng: np.random.Generator) -> dict[str, Array]:
-        """A random direction over the named blocks."""
+    def walk(self, names: Iterable[str], gradients: Gradients, rng: np.random.Generator) -> Walk:
+        """A random direction over the named blocks, walked as far as it is asked about."""
         chosen = {name: self.values[name] for name in names}
         factors = stretches(chosen, gradients)
-        return {name: factors[name] * unit_direction(value, rng) for name, value in chosen.items()}
-
-    def judge(self, line: Line, upstream: Array, gradients: Gradients, rounding: Gradients | None = None) -> Verdict:
-        """The claim along a line that was walked; `rounding` is the gradient's own, element by element."""
-        return self.verdict(line, line.compare(upstream, gradients), gradients, rounding)
-
-    def verdict(
-        self, line: Line, found: Difference, gradients: Gradients, rounding: Gradients | None = None
-    ) -> Verdict:
-        size = max(_norm(gradients, line.moved_near), abs(found.numeric) / 3)
-        slack = 2 * self.epsilon * _norm(gradients, line.moved_near)
-        if rounding is not None:
-            slack += 10 * _norm(rounding, line.moved_near)
-        return Verdict(
-            difference=found.difference,
-            error=found.error + slack + self.tolerance * size,
-            size=size,
-            numeric=found.numeric,
-            claimed=found.claimed,
-            step=line.step,
-        )
-
-    def settle(
-        self, direction: Values, upstream: Array, gradients: Gradients, rounding: Gradients | None = None
-    ) -> tuple[Verdict, Line]:
-        """The verdict at the step with the smallest bar; only as many steps are tried as are needed."""
-        best: tuple[Verdict, Line] | None = None
-        worse = 0
-        for step in self.steps:
-            line = self.line(direction, step)
-            verdict = self.judge(line, upstream, gradients, rounding)
-            if best is None or verdict.error < best[0].error:
-                best, worse = (verdict, line), 0
-            else:
-                worse += 1
-            if best[0].error <= (GOOD_ENOUGH + 2 * self.tolerance) * best[0].size or worse > 2:
-                break
-        assert best is not None
-        return best
+        return Walk(self, {name: factors[name] * unit_direction(value, rng) for name, value in chosen.items()})
 
     def rounding(self, upstream: Array, rng: np.random.Generator) -> Gradients:
         """How much the claim changes when everything it is computed from changes in the last place: its rounding.
@@ -201,5 +226,5 @@ def _norm(gradients: Gradients, direction: Values) -> float:
         gradient = gradients.get(name)
         if gradient is not None:
             product = np.ravel(gradient).astype(np.float64, copy=False) * np.ravel(step)
-            total += float(np.dot(product, product))
+            total += float(np.sum(np.where(np.ravel(step) != 0, product, 0.0) ** 2))
     return float(np.sqrt(total))

@@ -22,19 +22,16 @@ def scale_of(value: Array) -> Array:
     return np.maximum(size, 0.1 * typical) if typical > 0 else np.ones(value.shape)
 
 
-def direction(values: Values, names: Mapping[str, float], rng: np.random.Generator) -> dict[str, Array]:
-    """A random direction over the named blocks, each stretched by its factor.
+def unit_direction(value: Array, rng: np.random.Generator) -> Array:
+    """One block's random direction, (*value.shape) float64.
 
     Signs alone would let two equal errors of opposite sign cancel half of the time, so lengths differ too: every
     element moves by 0.5 to 1.5 of its natural size.
     """
-    return {name: stretch * unit_direction(values[name], rng) for name, stretch in names.items()}
-
-
-def unit_direction(value: Array, rng: np.random.Generator) -> Array:
-    """One block's direction, (*value.shape) float64."""
     signs = rng.integers(0, 2, size=value.shape) * 2.0 - 1.0
-    return signs * rng.uniform(0.5, 1.5, size=value.shape) * scale_of(value)
+    length = signs * rng.uniform(0.5, 1.5, size=value.shape) * scale_of(value)
+    moved: Array = np.where(np.isfinite(value), length, 0.0)  # an infinity (a mask) stays where it is
+    return moved
 
 
 def stretches(values: Values, gradients: Mapping[str, Array | None]) -> dict[str, float]:
@@ -45,7 +42,9 @@ def stretches(values: Values, gradients: Mapping[str, Array | None]) -> dict[str
     shares = {}
     for name, value in values.items():
         gradient = gradients.get(name)
-        shares[name] = 0.0 if gradient is None else float(np.linalg.norm(np.ravel(scale_of(value) * gradient)))
+        with np.errstate(all="ignore"):
+            share = 0.0 if gradient is None else np.nansum(np.ravel(scale_of(value) * gradient) ** 2)
+        shares[name] = float(np.sqrt(share))
     finite = [share for share in shares.values() if np.isfinite(share)]
     most = max(finite, default=0.0)
     return {

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
-from mltest.gradients.bench import Bench, Gradients, Verdict
+from mltest.gradients.bench import Bench, Gradients, Verdict, Walk
 from mltest.gradients.line import Line
-from mltest.models.capabilities import Array, Values
+from mltest.models.capabilities import Array
 
 # Directions that must agree before a claim is called wrong, and by how many bars.
 WITNESSES = 3
@@ -22,45 +22,43 @@ class Look:
 
     verdict: Verdict
     upstream: Array  # with outputs on a kink set to zero
-    gradients: Gradients
     kinks: int = 0  # outputs that were set aside
-    kink_wrong: bool = False  # beyond both one-sided derivatives
+    beyond: bool = False  # on a kink, and outside everything between its two sides
+
+    @property
+    def frowns(self) -> bool:
+        return self.verdict.wrong or self.beyond
 
 
-def look(
-    bench: Bench, upstream: Array, names: Iterable[str], rng: np.random.Generator, *, gradients: Gradients | None = None
-) -> Look:
-    """Compare along one random direction over the named blocks; outputs on a kink are set aside and judged apart."""
-    names = list(names)
-    claimed = bench.backward(upstream) if gradients is None else gradients
-    direction = bench.direction(names, claimed, rng)
-    rounding = bench.rounding(upstream, rng) if bench.coarse and not bench.precise else None
-    verdict, line = bench.settle(direction, upstream, claimed, rounding)
+def look(bench: Bench, upstreams: Sequence[Array], names: Iterable[str], rng: np.random.Generator) -> list[Look]:
+    """Compare along one random direction over the named blocks, for each upstream gradient."""
+    claims = [bench.backward(upstream) for upstream in upstreams]
+    walk = bench.walk(names, claims[0], rng)
+    seen = []
+    for upstream, claimed in zip(upstreams, claims, strict=True):
+        rounding = bench.rounding(upstream, rng) if bench.coarse and not bench.precise else None
+        seen.append(look_along(walk, upstream, claimed, rounding))
+    return seen
+
+
+def look_along(walk: Walk, upstream: Array, claimed: Gradients, rounding: Gradients | None) -> Look:
+    """One walk judged for one upstream gradient; outputs on a kink are set aside and judged apart."""
+    verdict = walk.settle(upstream, claimed, rounding)
+    line = walk.line(verdict.step)
     kinked = line.kinked & (upstream != 0)
     if len(upstream) == 1 or not kinked.any():
-        return Look(verdict, upstream, claimed)
+        return Look(verdict, upstream)
+    # A smaller step may find fewer of them; those that are left at the smallest lie on the point itself.
     smooth = np.where(kinked, 0.0, upstream)
-    claimed_smooth = bench.backward(smooth)
-    verdict, line = bench.settle(direction, smooth, claimed_smooth, rounding)
-    return Look(
-        verdict,
-        smooth,
-        claimed_smooth,
-        kinks=int(kinked.sum()),
-        kink_wrong=_beyond_both_sides(bench, line, np.where(kinked & line.usable, upstream, 0.0)),
-    )
+    verdict = walk.settle(smooth, walk.bench.backward(smooth), rounding)
+    aside = np.where(kinked & line.usable, upstream, 0.0)
+    outside = bool(aside.any()) and beyond(walk.bench.backward(aside), line, aside)
+    return Look(verdict, smooth, kinks=int(kinked.sum()), beyond=outside)
 
 
-def _beyond_both_sides(bench: Bench, line: Line, upstream: Array) -> bool:
-    """Whether the claim lies outside everything between the left and the right derivative of the kinked outputs."""
-    if not upstream.any():
-        return False
-    claimed = bench.backward(upstream)
-    return beyond(bench.judge(line, upstream, claimed).claimed, line, upstream)
-
-
-def beyond(claimed: float, line: Line, upstream: Array) -> bool:
-    """Whether a claimed derivative is outside the sum of the outputs' intervals [left, right], with a margin."""
+def beyond(gradients: Gradients, line: Line, upstream: Array) -> bool:
+    """Whether a claim is outside the sum of the outputs' intervals [left, right], with a margin for their curvature."""
+    claimed = line.compare(upstream, gradients).claimed
     left, right = line.one_sided()
     with np.errstate(all="ignore"):
         sides = np.stack([upstream * left, upstream * right])
@@ -84,39 +82,36 @@ class Wrong:
 def thorough(bench: Bench, upstream: Array, names: Iterable[str], rng: np.random.Generator) -> list[Wrong]:
     """Block by block along fresh directions, with back-propagation's own rounding measured: the blocks that are wrong.
 
-    A block is called wrong only when nearly all directions say so, each by several bars.
+    A block is called wrong only when nearly all directions say so by several bars, and at more than one step.
     """
     rounding = bench.rounding(upstream, rng)
-    wrong = []
-    for name in names:
-        found = _witnesses(bench, upstream, name, rng, rounding)
-        if found is not None:
-            wrong.append(found)
-    return wrong
+    found = [_witnesses(bench, upstream, name, rng, rounding) for name in names]
+    return [wrong for wrong in found if wrong is not None]
 
 
-def _witnesses(bench: Bench, upstream: Array, name: str, rng: np.random.Generator, rounding: Gradients) -> Wrong | None:
-    looks = []
+def _witnesses(
+    bench: Bench, upstream: Array, name: str, rng: np.random.Generator, rounding: Gradients
+) -> Wrong | None:
     claimed = bench.backward(upstream)
-    for _ in range(WITNESSES):
-        direction: Values = bench.direction([name], claimed, rng)
-        verdict, line = bench.settle(direction, upstream, claimed, rounding)
-        seen, gradients, kink_wrong = upstream, claimed, False
-        kinked = line.kinked & (upstream != 0)
-        if len(upstream) > 1 and kinked.any():
-            kink_wrong = _beyond_both_sides(bench, line, np.where(kinked & line.usable, upstream, 0.0))
-            seen = np.where(kinked, 0.0, upstream)
-            gradients = bench.backward(seen)
-            verdict, line = bench.settle(direction, seen, gradients, rounding)
-        looks.append((verdict, seen, kink_wrong))
-        if len(looks) == 2 and not any(_sure(v) or k for v, _, k in looks):
+    sure: list[tuple[Verdict, Array]] = []
+    outside = 0
+    for turn in range(WITNESSES):
+        walk = bench.walk([name], claimed, rng)
+        seen = look_along(walk, upstream, claimed, rounding)
+        outside += seen.beyond
+        if _sure(seen.verdict):
+            gradients = claimed if seen.upstream is upstream else bench.backward(seen.upstream)
+            if not np.isfinite(seen.verdict.claimed) or walk.persists(
+                seen.verdict, seen.upstream, gradients, rounding
+            ):
+                sure.append((seen.verdict, seen.upstream))
+        if turn == 1 and not sure and not outside:
             return None
-    sure = [(verdict, seen) for verdict, seen, _ in looks if _sure(verdict)]
     if len(sure) >= WITNESSES - 1:
-        verdict, seen = max(sure, key=lambda pair: abs(pair[0].difference) / pair[0].error)
-        return Wrong(name, verdict, seen)
-    if all(kink_wrong for _, _, kink_wrong in looks):
-        return Wrong(name, replace(looks[0][0]), upstream, at_kink=True)
+        verdict, used = max(sure, key=lambda pair: abs(pair[0].difference) / pair[0].error)
+        return Wrong(name, verdict, used)
+    if outside == WITNESSES:
+        return Wrong(name, seen.verdict, upstream, at_kink=True)
     return None
 
 

@@ -57,10 +57,33 @@ class Line:
             wobble: Array = np.where(self.usable, far - 4 * near, 0.0)
         return wobble
 
+    @property
+    def still(self) -> bool:
+        """Nothing moved, to the last bit."""
+        return all(np.array_equal(f, self.centre, equal_nan=True) for f in (*self.far, *self.near))
+
+    @cached_property
+    def grain(self) -> float:
+        """The epsilon of a coarser dtype that all outputs at all points are numbers of; 0 where there is none.
+
+        A layer that casts to float16 or float32 inside moves in treads: no step tells more than its grain.
+        """
+        if self.still:
+            return 0.0
+        outputs = np.concatenate([self.centre, *self.far, *self.near])
+        outputs = outputs[np.isfinite(outputs) & (outputs != np.round(outputs))]
+        if outputs.size < 8:
+            return 0.0
+        for bits in (8, 11, 24):  # bfloat16, float16, float32
+            mantissa = np.frexp(outputs)[0] * 2.0**bits
+            if np.array_equal(mantissa, np.round(mantissa)):
+                return max(2.0 ** (1 - bits), self.epsilon) if 2.0 ** (1 - bits) > 2 * self.epsilon else 0.0
+        return 0.0
+
     @cached_property
     def noise(self) -> Array:
         """(outputs,): the rounding of one output, measured, at least a few units of its last place."""
-        floor = self.epsilon * np.abs(np.where(self.usable, self.centre, 0.0))
+        floor = max(self.epsilon, self.grain) * np.abs(np.where(self.usable, self.centre, 0.0))
         # The median is measured over outputs that moved at all; a kink in fewer than half of them does not reach it.
         stirred = np.abs(self.wobble[self.usable & (self.wobble != 0)])
         typical = float(np.median(stirred)) / _WEIGHT_OF_NOISE if stirred.size >= 8 else 0.0
@@ -116,7 +139,8 @@ def dot(gradients: Mapping[str, Array | None], direction: Values) -> float:
     for name, step in direction.items():
         gradient = gradients.get(name)
         if gradient is not None:
-            total += float(np.dot(np.ravel(gradient).astype(np.float64, copy=False), np.ravel(step)))
+            product = np.ravel(gradient).astype(np.float64, copy=False) * np.ravel(step)
+            total += float(np.sum(np.where(np.ravel(step) != 0, product, 0.0)))
     return total
 
 
@@ -149,8 +173,10 @@ def walk(
 
 
 def _shifted(value: Array, direction: Array, t: float) -> Array:
-    return (value + t * direction).astype(value.dtype, copy=False)
+    return np.asarray(np.where(direction != 0, value + t * direction, value)).astype(value.dtype, copy=False)
 
 
 def _displacement(plus: Values, minus: Values, distance: float) -> Values:
-    return {name: np.subtract(plus[name], minus[name], dtype=np.float64) / distance for name in plus}
+    with np.errstate(invalid="ignore"):
+        moved = {name: np.subtract(plus[name], minus[name], dtype=np.float64) / distance for name in plus}
+    return {name: np.where(np.isfinite(displacement), displacement, 0.0) for name, displacement in moved.items()}

@@ -56,6 +56,8 @@ def survey(problem: HasGradients, *, search: bool, seed: int) -> Found:
             found.layers.append(Layer(call, Bench.of(call)))
         for layer in reversed(found.layers):
             _look_at_layer(layer, rng)
+        # What a layer rounds away inside, the loss cannot show either.
+        whole.epsilon = max([whole.epsilon, *(layer.bench.grain for layer in found.layers)])
     _look_at_whole(found, whole, rng)
     found.calls = whole.calls
     return found
@@ -63,19 +65,22 @@ def survey(problem: HasGradients, *, search: bool, seed: int) -> Found:
 
 def _look_at_layer(layer: Layer, rng: np.random.Generator) -> None:
     bench = layer.bench
-    names = list(bench.values)
-    if not names:
+    names = [name for name, value in bench.values.items() if value.size]
+    if not names or not layer.call.upstream.size:
+        layer.resolution = 0.0
         return
     real = _normalised(layer.call.upstream)
-    anything = rng.uniform(0.5, 1.5, real.shape) * rng.choice([-1.0, 1.0], real.shape)
+    anything = rng.uniform(0.5, 1.5, real.shape) * rng.choice([-1.0, 1.0], real.shape) * layer.call.differentiable
     upstreams = [u for u in (real, _normalised(anything)) if u.any()]
     if len(real) == 1:
         upstreams = upstreams[:1]
-    for upstream in upstreams:
-        seen = look(bench, upstream, names, rng)
-        layer.kinks = max(layer.kinks, seen.kinks)
-        layer.resolution = min(layer.resolution, seen.verdict.resolution)
-        if seen.verdict.wrong or seen.kink_wrong:
+    if not upstreams:
+        return
+    looks = look(bench, upstreams, names, rng)
+    layer.kinks = max(seen.kinks for seen in looks)
+    layer.resolution = min(seen.verdict.resolution for seen in looks)
+    for upstream, seen in zip(upstreams, looks, strict=True):
+        if seen.frowns:
             layer.wrong = thorough(bench, upstream, names, rng)
             if layer.wrong:
                 return
@@ -89,7 +94,7 @@ def _normalised(upstream: Array) -> Array:
 
 def _look_at_whole(found: Found, whole: Bench, rng: np.random.Generator) -> None:
     upstream = np.ones(1)
-    seen = look(whole, upstream, list(whole.values), rng)
+    seen = look(whole, [upstream], list(whole.values), rng)[0]
     found.whole = seen.verdict
     clear = seen.verdict.resolution < 1e-5
     if clear and not seen.verdict.wrong:
@@ -98,7 +103,7 @@ def _look_at_whole(found: Found, whole: Bench, rng: np.random.Generator) -> None
         # On a kink, or beside one: a point close by has the same faults and, nearly always, no kink.
         found.at_kink = True
     whole = beside(found.problem.whole, whole, rng)
-    seen = look(whole, upstream, list(whole.values), rng)
+    seen = look(whole, [upstream], list(whole.values), rng)[0]
     found.whole = min(found.whole, seen.verdict, key=lambda verdict: verdict.resolution)
     if seen.verdict.wrong:
         found.whole_wrong = thorough(whole, upstream, list(whole.values), rng)

@@ -143,6 +143,9 @@ class LayerCall(Differentiable, Protocol):
     """One layer as the pass through the whole met it, with the gradient that really came down to it."""
 
     upstream: Array  # (outputs,): the gradient of the loss with respect to the outputs
+    differentiable: Array  # (outputs,) bool: outputs that back-propagation claims to know about
+    integers: tuple[Array, ...]  # inputs that are no numbers to differentiate: indices, labels
+    kind: str  # class name of the layer
     parents: tuple[str, ...]  # the blocks and pieces that hold it: "encoder", "encoder.block1"
 
 

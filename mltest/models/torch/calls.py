@@ -17,9 +17,9 @@ from mltest.models.torch.state import Attributes, RandomSources, lent
 
 def array(tensor: torch.Tensor) -> Array:
     """A tensor as an array of its own."""
-    if tensor.is_sparse:
+    if tensor.layout != torch.strided:
         tensor = tensor.to_dense()
-    result: Array = tensor.detach().cpu().numpy().copy()
+    result: Array = tensor.detach().cpu().numpy(force=True).copy()
     return result
 
 
@@ -27,9 +27,11 @@ def is_real(value: Any) -> bool:
     return isinstance(value, torch.Tensor) and value.dtype in (torch.float32, torch.float64)
 
 
-def flat(outputs: Any, *, like: torch.Tensor | None = None) -> list[torch.Tensor]:
-    """The real tensors among the outputs, in order."""
-    return [leaf for leaf in tree.tree_leaves(outputs) if is_real(leaf)]
+def flat(outputs: Any) -> list[torch.Tensor]:
+    """The tensors of floating point among the outputs, in order; a complex one as pairs of real numbers."""
+    leaves = [leaf for leaf in tree.tree_leaves(outputs) if isinstance(leaf, torch.Tensor)]
+    leaves = [torch.view_as_real(leaf.resolve_conj()) if leaf.is_complex() else leaf for leaf in leaves]
+    return [leaf for leaf in leaves if leaf.is_floating_point()]
 
 
 def flat_values(tensors: list[torch.Tensor]) -> Array:
@@ -83,6 +85,8 @@ class Call:
     parents: tuple[str, ...] = ()
     outputs: list[torch.Tensor] = field(default_factory=list)
     upstream: Array = field(default_factory=lambda: np.zeros(0))
+    differentiable: Array = field(default_factory=lambda: np.zeros(0, bool))
+    integers: tuple[Array, ...] = ()
     reached: bool = False  # a gradient came down to it
     inner: int = 0  # calls of other modules inside
     kind: str = ""  # class name of the module
@@ -112,13 +116,13 @@ class Call:
     @contextmanager
     def _ready(self, values: Values, precise: bool) -> Iterator[list[Any]]:
         """The module as it was when it was called, with these numbers in it."""
-        data = {id(p): torch.from_numpy(np.array(values[n])) for n, p in self.parameters.items() if n in values}
+        data = {id(p): torch.as_tensor(np.array(values[n])) for n, p in self.parameters.items() if n in values}
         for key, buffer in self.buffers.items():
             data[key] = buffer.double() if precise and buffer.is_floating_point() else buffer.clone()
         inputs = [_fresh(leaf, precise) for leaf in self.leaves]
         for name, i in self.inputs.items():
             if name in values:
-                inputs[i] = torch.from_numpy(np.array(values[name]))
+                inputs[i] = torch.as_tensor(np.array(values[name]))
             inputs[i] = inputs[i].detach().requires_grad_(True)
         self.attributes.restore()
         with lent(self.modules, data, precise=precise):
@@ -132,6 +136,9 @@ def _fresh(leaf: Any, precise: bool) -> Any:
     if not isinstance(leaf, torch.Tensor):
         return leaf
     return leaf.double() if precise and leaf.is_floating_point() else leaf.clone()
+
+
+_INTEGERS = (torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8)
 
 
 class Recorder:
@@ -187,6 +194,7 @@ class Recorder:
             sources=self._sources,
             attributes=Attributes(modules),
             buffers={id(b): b.data.clone() for m in modules for b in m._buffers.values() if b is not None},
+            integers=tuple(array(v) for v in leaves if isinstance(v, torch.Tensor) and v.dtype in _INTEGERS),
             parents=tuple(call.name for call in self._open),
         )
 
@@ -196,9 +204,11 @@ class Recorder:
     def close(self, call: Call, outputs: Any) -> None:
         call.outputs = flat(outputs)
         call.upstream = np.zeros(sum(output.numel() for output in call.outputs))
+        call.differentiable = np.zeros(call.upstream.shape, bool)
         start = 0
         for output in call.outputs:
             if output.requires_grad:
+                call.differentiable[start : start + output.numel()] = True
                 output.register_hook(_keep(call, slice(start, start + output.numel())))
             start += output.numel()
         self.calls.append(call)

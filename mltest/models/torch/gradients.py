@@ -147,11 +147,11 @@ class TorchProblem:
     @contextmanager
     def ready(self, values: Values, precise: bool) -> Iterator[list[Any]]:
         """The model with these numbers in it and its random draws at the start; yields the leaves of x."""
-        data = {id(p): torch.from_numpy(np.array(values[n])) for n, p in self.parameters.items() if n in values}
+        data = {id(p): torch.as_tensor(np.array(values[n])) for n, p in self.parameters.items() if n in values}
         leaves = [_cast(leaf, precise) for leaf in self.leaves]
         for name, i in self.inputs.items():
             if name in values:
-                leaves[i] = torch.from_numpy(np.array(values[name]))
+                leaves[i] = torch.as_tensor(np.array(values[name]))
             leaves[i] = leaves[i].detach().requires_grad_(True)
         self.attributes.restore()
         try:

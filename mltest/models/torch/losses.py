@@ -11,6 +11,7 @@ import torch
 from torch.utils import _pytree as tree
 
 from mltest.errors import InvalidInput
+from mltest.models.torch.calls import flat
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,8 @@ def _real(value: Any) -> bool:
 
 
 def _own(scores: Any, y: Any, seed: int) -> torch.Tensor:
-    leaves = [leaf for leaf in tree.tree_leaves(scores) if _real(leaf)]
+    leaves = flat(scores)
+    leaves = [leaf for leaf in leaves if leaf.requires_grad] or leaves
     if not leaves:
         raise InvalidInput(f"model: its answer is {_shape(scores)}, which has no real tensor to differentiate.")
     if y is None:
@@ -122,8 +124,9 @@ def _projection(leaves: list[torch.Tensor], seed: int) -> torch.Tensor:
     rng = np.random.default_rng([seed, 7])
     terms = []
     for leaf in leaves:
-        weights = torch.from_numpy(rng.uniform(0.5, 1.5, size=tuple(leaf.shape)) * rng.choice([-1.0, 1.0], leaf.shape))
-        terms.append((leaf * weights.to(leaf.dtype).to(leaf.device)).sum())
+        weights = torch.as_tensor(rng.uniform(0.5, 1.5, tuple(leaf.shape)) * rng.choice([-1.0, 1.0], tuple(leaf.shape)))
+        wide = leaf.to(torch.promote_types(leaf.dtype, torch.float32))
+        terms.append((wide * weights.to(wide.dtype).to(wide.device)).sum())
     return torch.stack([term.to(terms[0].dtype) for term in terms]).sum()
 
 
