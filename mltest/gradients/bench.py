@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 
 from mltest.gradients.directions import stretches, unit_direction
-from mltest.gradients.line import Difference, Line, walk
+from mltest.gradients.line import Line, walk
 from mltest.models.capabilities import Array, Differentiable, Values
 
 Gradients = Mapping[str, Array | None]
@@ -68,9 +68,7 @@ class Walk:
             bench.grain = max(bench.grain, self.lines[step].grain)
         return self.lines[step]
 
-    def judge(
-        self, step: float, upstream: Array, gradients: Gradients, rounding: Gradients | None = None
-    ) -> Verdict:
+    def judge(self, step: float, upstream: Array, gradients: Gradients, rounding: Gradients | None = None) -> Verdict:
         """The claim at one step; `rounding` is the claim's own, element by element."""
         line = self.line(step)
         found = line.compare(upstream, gradients)

@@ -89,9 +89,7 @@ def thorough(bench: Bench, upstream: Array, names: Iterable[str], rng: np.random
     return [wrong for wrong in found if wrong is not None]
 
 
-def _witnesses(
-    bench: Bench, upstream: Array, name: str, rng: np.random.Generator, rounding: Gradients
-) -> Wrong | None:
+def _witnesses(bench: Bench, upstream: Array, name: str, rng: np.random.Generator, rounding: Gradients) -> Wrong | None:
     claimed = bench.backward(upstream)
     sure: list[tuple[Verdict, Array]] = []
     outside = 0
@@ -101,9 +99,7 @@ def _witnesses(
         outside += seen.beyond
         if _sure(seen.verdict):
             gradients = claimed if seen.upstream is upstream else bench.backward(seen.upstream)
-            if not np.isfinite(seen.verdict.claimed) or walk.persists(
-                seen.verdict, seen.upstream, gradients, rounding
-            ):
+            if not np.isfinite(seen.verdict.claimed) or walk.persists(seen.verdict, seen.upstream, gradients, rounding):
                 sure.append((seen.verdict, seen.upstream))
         if turn == 1 and not sure and not outside:
             return None

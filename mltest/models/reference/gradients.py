@@ -1,0 +1,229 @@
+"""An rn.Model with its data, as a whole and as its layers, for the gradient check."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from fnmatch import fnmatchcase
+from typing import Any
+
+import numpy as np
+
+import reference_net as rn
+from mltest.errors import InvalidInput
+from mltest.models.capabilities import Array, LayerCall, Values
+from reference_net.layer import Mode
+from reference_net.losses import shares
+
+
+def adapt(
+    model: rn.Model,
+    x: Any = None,
+    y: Any = None,
+    *,
+    loss: Any = None,
+    at: Any = None,
+    only: Sequence[str] | None = None,
+    seed: int = 0,
+) -> ReferenceProblem:
+    """The network in training mode, at the model's parameters, on these rows.
+
+    Args:
+        loss: a Loss of reference_net in place of the network's own.
+        at: parameters in place of the model's own.
+
+    Raises:
+        InvalidInput: rows or labels are missing or do not fit, a population, an unknown loss, `only` without a match.
+    """
+    network = model.network
+    if loss is not None:
+        if not isinstance(loss, rn.losses.Loss):
+            raise InvalidInput(f"loss is {loss!r:.60}; for an rn.Model pass a Loss of reference_net, or leave it out.")
+        network = type(network)(network.layers, loss)
+    if x is None or y is None:
+        raise InvalidInput("x and y: an rn.Model is checked on rows and labels. Pass check_gradients(model, x, y).")
+    parameters = dict(model.parameters if at is None else at)
+    for name, value in parameters.items():
+        if np.asarray(value).dtype not in (np.float64, np.float32):
+            raise InvalidInput(f"{name} has dtype {np.asarray(value).dtype}; float64 or float32 is needed.")
+    try:
+        if network.members(parameters):
+            raise InvalidInput("model is a population of networks. Check one: take one member of each parameter.")
+        rows = network.inputs(parameters, x)
+        network.answers(y, rows, parameters)
+    except (rn.errors.InvalidShape, rn.errors.InvalidData) as error:
+        raise InvalidInput(f"check_gradients: {error}") from error
+    return ReferenceProblem(network, parameters, rows, y, only=only, seed=seed)
+
+
+class ReferenceProblem:
+    """A network of reference_net, its parameters, its rows."""
+
+    def __init__(
+        self,
+        network: Any,
+        parameters: Mapping[str, Array],
+        x: Array,
+        y: Any,
+        *,
+        only: Sequence[str] | None,
+        seed: int,
+    ) -> None:
+        self.name = type(network).__name__
+        self.network, self.parameters, self.x, self.y = network, dict(parameters), x, y
+        self.only, self.seed = only, seed
+        learnt = list(network.parameter_shapes)
+        self.chosen = [n for n in learnt if only is None or any(fnmatchcase(n, pattern) for pattern in only)]
+        if not self.chosen:
+            raise InvalidInput(
+                f"only={list(only)!r} matches no parameter. There are {', '.join(learnt)}."
+                if only is not None
+                else "model: the network has no parameters; there is nothing to differentiate."
+            )
+        self.whole = ReferenceWhole(self)
+
+    @contextmanager
+    def preserved(self) -> Iterator[None]:
+        yield  # a network is data, and every pass has arrays of its own
+
+    def mode(self) -> Mode:
+        """Training, as `fit` runs it, with the same draws every time."""
+        return Mode(training=True, generators=(np.random.default_rng([self.seed, 3]),))
+
+    def variant(self, *, x: Any = None, y: Any = None, loss_scale: float | None = None) -> ReferenceProblem:
+        """The same network on other data."""
+        x = self.x if x is None else np.asarray(x, self.x.dtype)
+        return ReferenceProblem(
+            self.network, self.parameters, x, self.y if y is None else y, only=self.only, seed=self.seed
+        )
+
+    def layers(self) -> Sequence[LayerCall]:
+        """The layers from input to output, each with what reached it; the loss is the last."""
+        network, mode = self.network, self.mode()
+        targets = network.answers(self.y, self.x, self.parameters)
+        share = shares(len(self.x), self.x.dtype)
+        done = network.passes(self.parameters, self.x, targets, share, mode)
+        calls: list[LayerCall] = []
+        rows, drawn = self.x, self.mode()
+        for name, layer in network.named_layers():
+            own = network.parameters_of(self.parameters, name)
+            state = [generator.bit_generator.state for generator in drawn.generators]
+            layer.forward(own, rows, drawn)
+            learnt = set(layer.parameter_shapes())
+            calls.append(ReferenceCall(name, layer, own, learnt, rows, done.d_outputs[name], state, first=not calls))
+            rows = done.outputs[name]
+        calls.append(LossCall(network.loss, rows, targets, share))
+        return calls
+
+
+class ReferenceWhole:
+    """From the parameters to the loss."""
+
+    name = ""
+
+    def __init__(self, problem: ReferenceProblem) -> None:
+        self._problem = problem
+        self.description = problem.name
+
+    @property
+    def values(self) -> Values:
+        return {name: np.array(self._problem.parameters[name]) for name in self._problem.chosen}
+
+    def forward(self, values: Values, *, precise: bool = False) -> Array:
+        return np.array([float(self._pass(values, precise)[0])])
+
+    def backward(self, values: Values, upstream: Array, *, precise: bool = False) -> Mapping[str, Array | None]:
+        gradients = self._pass(values, precise)[1]
+        return {name: gradients[name] * upstream[0] for name in self._problem.chosen}
+
+    def _pass(self, values: Values, precise: bool) -> tuple[Array, dict[str, Array]]:
+        problem = self._problem
+        parameters = problem.parameters | dict(values)
+        x = problem.x
+        if precise:
+            parameters = {name: value.astype(np.float64) for name, value in parameters.items()}
+            x = x.astype(np.float64)
+        answer: tuple[Array, dict[str, Array]] = problem.network.loss_and_gradients(
+            parameters, x, problem.y, mode=problem.mode()
+        )
+        return answer
+
+
+class ReferenceCall:
+    """One layer with what it was given and what came back to it."""
+
+    def __init__(
+        self,
+        name: str,
+        layer: Any,
+        own: Mapping[str, Array],
+        learnt: set[str],
+        x: Array,
+        upstream: Array,
+        states: list[Any],
+        *,
+        first: bool,
+    ) -> None:
+        self.name, self.kind = name, type(layer).__name__
+        self.parents: tuple[str, ...] = ()
+        self.description = repr(layer)
+        self.upstream = np.ravel(upstream).astype(np.float64)
+        self.differentiable = np.ones(self.upstream.shape, bool)
+        self.integers: tuple[Array, ...] = ()
+        self._layer, self._own, self._states, self._x = layer, dict(own), states, x
+        self._input = "x" if first else f"{name}.input"
+        self._full = {f"{name}.{entry}": entry for entry in own if entry in learnt}
+        self._shape = upstream.shape
+
+    @property
+    def values(self) -> Values:
+        return {self._input: self._x, **{full: self._own[entry] for full, entry in self._full.items()}}
+
+    def forward(self, values: Values, *, precise: bool = False) -> Array:
+        return np.ravel(self._forward(values, precise)[0]).astype(np.float64)
+
+    def backward(self, values: Values, upstream: Array, *, precise: bool = False) -> Mapping[str, Array | None]:
+        out, cache, own = self._forward(values, precise)
+        d_x, d_own = self._layer.backward(own, cache, upstream.reshape(self._shape).astype(out.dtype))
+        return {self._input: d_x} | {full: d_own.get(entry) for full, entry in self._full.items()}
+
+    def _forward(self, values: Values, precise: bool) -> tuple[Array, Any, dict[str, Array]]:
+        own = self._own | {entry: values[full] for full, entry in self._full.items() if full in values}
+        x = np.array(values.get(self._input, self._x))
+        if precise:
+            own, x = {entry: value.astype(np.float64) for entry, value in own.items()}, x.astype(np.float64)
+        generators = tuple(np.random.default_rng(0) for _ in self._states)
+        for generator, state in zip(generators, self._states, strict=True):
+            generator.bit_generator.state = state
+        out, cache = self._layer.forward(own, x, Mode(training=True, generators=generators))
+        return out, cache, own
+
+
+class LossCall:
+    """The loss as a layer: from scores to one number."""
+
+    name, kind = "loss", "loss"
+    parents: tuple[str, ...] = ()
+
+    def __init__(self, loss: Any, scores: Array, targets: Array, share: Array) -> None:
+        self._loss, self._targets, self._share = loss, targets, share
+        self.description = repr(loss)
+        self.values: Values = {"loss.input": scores}
+        self.upstream, self.differentiable = np.ones(1), np.ones(1, bool)
+        self.integers: tuple[Array, ...] = (targets,) if targets.dtype.kind in "iu" else ()
+
+    def forward(self, values: Values, *, precise: bool = False) -> Array:
+        losses, _ = self._losses(values, precise)
+        return np.array([float(np.sum(losses * self._share, dtype=losses.dtype))])
+
+    def backward(self, values: Values, upstream: Array, *, precise: bool = False) -> Mapping[str, Array | None]:
+        _, cache = self._losses(values, precise)
+        gradient = self._loss.backward(cache) * self._share[..., np.newaxis]
+        return {"loss.input": gradient * float(upstream[0])}
+
+    def _losses(self, values: Values, precise: bool) -> tuple[Array, Any]:
+        scores = values["loss.input"]
+        answer: tuple[Array, Any] = self._loss.forward(
+            scores.astype(np.float64) if precise else np.array(scores), np.array(self._targets)
+        )
+        return answer
