@@ -8,6 +8,8 @@ from typing import Any
 from sybil import Sybil
 from sybil.parsers.markdown import PythonCodeBlockParser, SkipParser
 
+pytest_plugins = ["pytester"]
+
 
 def _in_a_folder_of_its_own(namespace: dict[str, Any]) -> None:
     import tempfile

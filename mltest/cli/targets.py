@@ -15,6 +15,7 @@ from mltest.config.plan import Check, Plan
 from mltest.config.planning import plan as configured
 from mltest.config.words import suggestion, visible
 from mltest.errors import InvalidConfiguration, InvalidInput
+from mltest.models.differentiable import has_gradients
 
 DATA_FILES = (".csv", ".tsv", ".parquet", ".npz")
 
@@ -99,9 +100,10 @@ def without_configuration(
 
     import mltest
 
-    checks = [
-        check("relations", lambda: mltest.check_relations(loaded.model, rows.x, rows.y, kind=kind, seed=seed)),
-    ]
+    model = loaded.model
+    checks = [check("relations", lambda: mltest.check_relations(model, rows.x, rows.y, kind=kind, seed=seed))]
+    if has_gradients(model):
+        checks.insert(0, check("gradients", lambda: mltest.check_gradients(model, rows.x, rows.y, seed=seed)))
     return Plan(
         checks=tuple(checks),
         subject=f"{Path(target).name} on {rows.name}",

@@ -41,9 +41,13 @@ def accept(
     """
     today = today or datetime.date.today()
     marked = [_marked(result, agreed, today) for result in results]
-    return marked, [
-        _unused(one, marked) for one in agreed if not any(one.matches(r) and r.outcome in _DISPUTABLE for r in marked)
-    ]
+    return marked, unmatched(marked, agreed)
+
+
+def unmatched(results: Sequence[Result], agreed: Sequence[Accepted]) -> list[str]:
+    """A warning for each table that matches no finding."""
+    findings = [result for result in results if result.outcome in _DISPUTABLE]
+    return [_unused(one, results) for one in agreed if not any(one.matches(result) for result in findings)]
 
 
 def main_measure(result: Result) -> str | None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import signal
+import threading
 import time
 import traceback
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field, replace
+from types import FrameType
 from typing import Any
 
 from mltest.config.accepting import Accepted, accept
@@ -22,7 +25,7 @@ class Check:
     """One call of a verb, not made yet. `verb` answers with a Result, a Run or a SweepResult."""
 
     kind: str  # "relations", "gradients", "training", "sweep"
-    name: str  # unique in the plan: "relations", "sweep[digits]"
+    name: str  # unique in the plan: "relations", "sweep-digits"
     verb: Callable[[], Any]
     subject: str = ""
     seed: int = 0
@@ -69,18 +72,41 @@ def perform(plan: Plan, started: Callable[[Check], None] = lambda check: None) -
     begin = time.perf_counter()
     results: list[Result] = []
     misused: list[str] = []
-    interrupted = False
-    try:
+    with suppress(KeyboardInterrupt), ctrl_c_noted() as pressed:
         for check in plan.checks:
             started(check)
             found, misuse = make(check, plan)
             results.extend(found)
             misused.extend([misuse] if misuse else [])
-    except KeyboardInterrupt:
-        interrupted = True
+            if pressed:
+                break  # a sweep ends with what is done; what would follow it is not begun
+    interrupted = bool(pressed)
     marked, unused = accept(results, plan.accepted)
     run = plan.run_of(marked, seconds=time.perf_counter() - begin)
     return Outcome(run, () if interrupted else tuple(unused), tuple(misused), interrupted)
+
+
+@contextmanager
+def ctrl_c_noted() -> Iterator[list[int]]:
+    """Ctrl-C does what it does, and is noted: a sweep answers it with a result, so no exception tells of it."""
+    pressed: list[int] = []
+    before = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or not callable(before):
+        yield pressed
+        return
+
+    def note(number: int, frame: FrameType | None) -> None:
+        pressed.append(number)
+        before(number, frame)
+
+    signal.signal(signal.SIGINT, note)
+    try:
+        yield pressed
+    except KeyboardInterrupt:
+        pressed.append(signal.SIGINT)
+        raise
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def make(check: Check, plan: Plan) -> tuple[tuple[Result, ...], str]:

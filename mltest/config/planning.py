@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
+import re
 import shlex
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -49,7 +51,7 @@ def plan(path: Path, *, seed: int | None = None, trust: bool = False, sweep: Map
         checks=_uniquely_named(checks, path),
         title=document.title or "mltest",
         subject=" on ".join(part for part in (planner.model_name, rows.name if rows else "") if part),
-        accepted=tuple(planner.accepted()),
+        accepted=acceptances(document),
         notes=model.notes if model else (),
         surroundings=partial(importing_from, document.folder),
     )
@@ -87,7 +89,7 @@ class _Planner:
 
     def check(self, section: schema.Check, path: KeyPath, verb: Callable[[], Any]) -> Check:
         kind = str(path[0])
-        name = f"{kind}[{section.name}]" if section.name else kind
+        name = f"{kind}-{_word(section.name)}" if section.name else kind
         return Check(
             kind=kind,
             name=name,
@@ -264,10 +266,14 @@ class _Planner:
                     where = f'column "{visible(column)}" in {key}, and the data'
                     self.note(at, f"unknown {where} has no such{suggestion(column, columns)}")
 
-    def accepted(self) -> Iterable[Accepted]:
-        for path, section in self.document.sections.items():
-            if isinstance(section, schema.AcceptSection):
-                yield Accepted(**section.model_dump(), source=self.document.source(path))
+
+def acceptances(document: Document) -> tuple[Accepted, ...]:
+    """The tables [[accept]] of a configuration."""
+    return tuple(
+        Accepted(**section.model_dump(), source=document.source(path))
+        for path, section in document.sections.items()
+        if isinstance(section, schema.AcceptSection)
+    )
 
 
 def _given(**keywords: Any) -> dict[str, Any]:
@@ -293,15 +299,19 @@ def _call(verb: str, *positional: Any, **keywords: Any) -> Any:
     return getattr(mltest, verb)(*positional, **keywords)
 
 
+def _word(name: str) -> str:
+    """A name of the tester's as a part of a node id of pytest and of a command: no blanks, brackets or colons."""
+    return re.sub(r"[^\w.-]+", "-", name).strip("-")[:60] or "unnamed"
+
+
 def _uniquely_named(checks: list[Check], path: Path) -> tuple[Check, ...]:
-    """`relations`, `relations[2]`, … where a table has no name or two share one; each with the line to repeat it."""
-    seen: dict[str, int] = {}
+    """`relations`, `relations-2`, … where a table has no name or two share one; each with the line to repeat it."""
+    seen: set[str] = set()
     unique = []
     for check in checks:
-        count = seen[check.name] = seen.get(check.name, 0) + 1
-        name = check.name
-        if count > 1:
-            name = f"{name.removesuffix(']')}-{count}]" if name.endswith("]") else f"{name}[{count}]"
+        names = (check.name if count == 1 else f"{check.name}-{count}" for count in itertools.count(1))
+        name = next(name for name in names if name not in seen)
+        seen.add(name)
         repeat = shlex.join(["mltest", "check", str(path), "--only", name, "--seed", str(check.seed)])
         unique.append(replace(check, name=name, repeat=repeat))
     return tuple(unique)

@@ -79,6 +79,7 @@ def read(path: Path) -> Document:
             raise InvalidConfiguration(
                 f"{visible(path)}:1: there is no table [tool.mltest]; write one, or mltest.toml."
             )
+        raw, prefix = ours, ("tool", "mltest")
     document = Document(path, text, prefix)
     found: list[Misfit] = []
     sections: dict[positions.Path, Any] = {}

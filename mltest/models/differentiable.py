@@ -16,6 +16,11 @@ _ADAPTERS = {
 }
 
 
+def has_gradients(model: Any) -> bool:
+    """Whether a framework of the model's gives gradients, so that they can be checked without being asked for."""
+    return any(ancestor.__module__.partition(".")[0] in _ADAPTERS for ancestor in type(model).__mro__)
+
+
 def differentiable(
     model: Any,
     x: Any = None,

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from mltest.config.accepting import accept
-from mltest.config.plan import Check, Plan, make
-from mltest.config.planning import plan
+from mltest.config.accepting import accept, unmatched
+from mltest.config.plan import Check, Plan, ctrl_c_noted, make
+from mltest.config.planning import acceptances, plan
+from mltest.config.reading import read
+from mltest.config.schema import Check as CheckSection
 from mltest.errors import CheckFailed, MLTestError
 from mltest.pytest_plugin.records import RECORDER
 from mltest.reporting.text import visible
@@ -47,13 +49,19 @@ class CheckItem(pytest.Item):
         self.add_marker("mltest")
 
     def runtest(self) -> None:
-        found, _ = make(self.check, self.plan)
+        with ctrl_c_noted() as pressed:
+            found, _ = make(self.check, self.plan)
+        if pressed:  # a sweep answers Ctrl-C with what is done
+            self.session.shouldstop = "interrupted"
         marked, _ = accept(found, self.plan.accepted)
         self.results = tuple(marked)
-        counted = [one for one in self.results if one.accepted is None]
+        accepted = [one.accepted for one in marked if one.accepted is not None]
+        counted = [one for one in marked if one.accepted is None]
         outcome = worst(one.outcome for one in counted)
         if outcome in ("error", "failed"):
             raise CheckFailed(told(one for one in counted if one.outcome in ("error", "failed")))
+        if accepted:
+            pytest.xfail("; ".join(f"accepted by {one.by}: {one.reason}" for one in accepted))
         if counted and outcome in ("inconclusive", "skipped"):
             pytest.skip("; ".join(one.message for one in counted if one.outcome == outcome))
 
@@ -74,6 +82,18 @@ class CheckItem(pytest.Item):
 
     def reason_to_skip(self) -> str:
         return ""
+
+
+def warnings_for(file: Path, results: Mapping[str, Sequence[Result]]) -> list[str]:
+    """Of a configuration whose every check ran: a warning for each accepted finding that matches nothing.
+
+    `results` has those of each item that ran, by its name.
+    """
+    document = read(file)
+    checks = sum(isinstance(section, CheckSection) for section in document.sections.values())
+    if len(results) != checks or not results:
+        return []
+    return unmatched([one for found in results.values() for one in found], acceptances(document))
 
 
 def told(findings: Iterable[Result]) -> str:

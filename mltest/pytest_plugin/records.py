@@ -64,23 +64,22 @@ class Controller:
     def __init__(self, config: pytest.Config) -> None:
         self.config = config
         self.texts: dict[str, list[str]] = {}  # node id -> JSON of its runs
-        self.open: set[str] = set()  # items of mltest that began and have not ended
-        self.order: dict[str, int] = {}  # node id -> position in the collection
-        self.crashed: list[tuple[str, str]] = []  # node id, what xdist says
-        self.written: list[str] = []
+        self.seen: set[str] = set()  # items that reported anything
+        self.ours: set[str] = set()  # items of mltest among them
+        self.order: dict[str, int] = {}  # node id -> position in the collection, under xdist
+        self.crashed: dict[str, str] = {}  # node id -> what xdist says
+        self.lines: list[str] = []  # for the terminal, at the end
         self.trouble = ""
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         text = getattr(report, ATTRIBUTE, None)
-        when = str(report.when)
+        self.seen.add(report.nodeid)
         if text is not None:
-            self.open.add(report.nodeid)
-            if when == "teardown":
-                self.open.discard(report.nodeid)
+            self.ours.add(report.nodeid)
         if text:
             self.texts.setdefault(report.nodeid, []).append(text)
-        elif when == "???" and (report.nodeid in self.open or is_configuration(report.nodeid)):  # xdist's word
-            self.crashed.append((report.nodeid, str(report.longrepr)))
+        if str(report.when) == "???" and (report.nodeid in self.ours or is_configuration(report.nodeid)):
+            self.crashed[report.nodeid] = str(report.longrepr)  # what xdist reports of a worker that died
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_xdist_node_collection_finished(self, node: Any, ids: list[str]) -> None:
@@ -88,31 +87,44 @@ class Controller:
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        report, json = self.destination("mltest_report"), self.destination("mltest_json")
-        if not (self.texts or self.crashed) or not (report or json):
+        self.note_lost_items()
+        if not (self.texts or self.crashed):
             return
         from mltest.errors import MLTestError
 
         try:
-            run = self.run()
-            if json:
-                self.written.append(f"json: {run.save(json)}")
-            if report:
-                self.written.append(f"report: {run.report(report)}")
+            self.finish(self.run())
         except MLTestError as error:
             self.trouble = str(error)
             if session.exitstatus == pytest.ExitCode.OK:
                 session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
+    def finish(self, run: Run) -> None:
+        """Write what was asked for, and keep what the terminal shows of it."""
+        from mltest.reporting.github import announce
+
+        self.lines = [summary(run), *self.warnings(), *announce(run)]
+        json, report = self.destination("mltest_json"), self.destination("mltest_report")
+        if json:
+            self.lines.append(f"json: {run.save(json)}")
+        if report:
+            self.lines.append(f"report: {run.report(report)}")
+
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
-        if not (self.texts or self.crashed):
+        if not self.lines and not self.trouble:
             return
         terminalreporter.section("mltest", sep="-")
-        terminalreporter.write_line(summary(self.run()))
-        for line in self.written:
+        for line in self.lines:
             terminalreporter.write_line(line)
         if self.trouble:
             terminalreporter.write_line(f"error: {self.trouble}", red=True)
+
+    def note_lost_items(self) -> None:
+        """Checks that waited for a worker that died, where no other took its place; with -x they wait for nobody."""
+        if self.crashed and not self.config.getoption("maxfail", 0):
+            for nodeid in self.order:
+                if is_configuration(nodeid) and nodeid not in self.seen:
+                    self.crashed[nodeid] = "was not run: the workers crashed before"
 
     def destination(self, name: str) -> Path | None:
         """Where a file goes: the option is relative to the folder pytest was started in, the ini value to its own."""
@@ -126,8 +138,7 @@ class Controller:
         """Everything that was found, in the order of the collection; items that a crash took are errors."""
         from mltest.results import Run
 
-        found = list(self.found())
-        found.sort(key=lambda one: self.order.get(one[0], 0))
+        found = sorted(self.found(), key=lambda one: self.order.get(one[0], 0))
         return Run(results=tuple(result for _, result in found), title="mltest in pytest")
 
     def found(self) -> Iterator[tuple[str, Result]]:
@@ -136,10 +147,23 @@ class Controller:
         for nodeid, texts in self.texts.items():
             for text in texts:
                 yield from ((nodeid, result) for result in Run.from_json(text, where=nodeid).results)
-        for nodeid, said in self.crashed:
-            message = f"{said}; its checks are lost."
-            repeat = f'pytest "{nodeid}"'
+        for nodeid, said in self.crashed.items():
+            message, repeat = f"{said}; its checks are lost.", f'pytest "{nodeid}"'
             yield nodeid, Result(check="pytest", subject=nodeid, outcome="error", message=message, repeat=repeat)
+
+    def warnings(self) -> list[str]:
+        """Accepted findings that match nothing, of every configuration that ran as a whole."""
+        files: dict[str, dict[str, list[Result]]] = {}
+        for nodeid, result in self.found():
+            if is_configuration(nodeid):
+                file, _, name = nodeid.partition("::")
+                files.setdefault(file, {}).setdefault(name, []).append(result)
+        if not files:
+            return []
+        from mltest.pytest_plugin.items import warnings_for
+
+        root = self.config.rootpath
+        return [f"warning: {said}" for file, results in files.items() for said in warnings_for(root / file, results)]
 
 
 def is_configuration(nodeid: str) -> bool:

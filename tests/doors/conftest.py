@@ -6,7 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import pandas  # noqa: F401 — pytester forgets what a run imports: loaded here, it is loaded once
+# pytester forgets what a run imports: what is loaded here is loaded once.
+import hypothesis.strategies  # noqa: F401
+import pandas  # noqa: F401
 import pytest
 
 import mltest
@@ -14,8 +16,6 @@ import mltest.pytest_plugin.items
 import mltest.reporting.page
 from mltest.cli import main
 from mltest.results import Result, Run
-
-pytest_plugins = ["pytester"]
 
 MODEL = '''
 """A rule that anyone can follow: the answer is whether the income is above 50."""

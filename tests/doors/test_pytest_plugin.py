@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -54,9 +57,7 @@ def configure(suite: pytest.Pytester, *outcomes: str, name: str = "mltest.toml")
 def test_a_configuration_is_collected_one_item_a_check(suite: pytest.Pytester) -> None:
     (suite.path / "mltest.toml").write_text(CONFIGURATION + "[[relations]]\n[[gradients]]\nname = 'dense'\n")
     ran = suite.runpytest("--collect-only", "-q")
-    ran.stdout.fnmatch_lines(
-        ["mltest.toml::relations", "mltest.toml::relations[[]2[]]", "mltest.toml::gradients[[]dense[]]"]
-    )
+    ran.stdout.fnmatch_lines(["mltest.toml::relations", "mltest.toml::relations-2", "mltest.toml::gradients-dense"])
 
 
 def test_outcomes_become_those_of_pytest(suite: pytest.Pytester) -> None:
@@ -71,7 +72,7 @@ def test_a_failure_prints_the_finding_and_no_traceback(suite: pytest.Pytester) -
     ran = suite.runpytest()
     ran.stdout.fnmatch_lines([
         "gradients: gradients is failed", "  look at the rule",
-        "  Repeat with: mltest check mltest.toml --only 'gradients[[]failed[]]' --seed 0",
+        "  Repeat with: mltest check mltest.toml --only gradients-failed --seed 0",
     ])  # fmt: skip
     ran.stdout.no_fnmatch_line("*Traceback*")
     ran.stdout.no_fnmatch_line("*pytest_plugin*")
@@ -152,3 +153,124 @@ def test_the_report_is_written_after_x_too(suite: pytest.Pytester, options: list
     configure(suite, "passed", "failed", "skipped")
     suite.runpytest("-x", "--mltest-json=run.json", *options)
     assert "failed" in [one.outcome for one in Run.load(suite.path / "run.json")]
+
+
+def test_items_of_a_crashed_worker_are_errors_and_the_others_are_kept(suite: pytest.Pytester) -> None:
+    configure(suite, "passed", "crash", "skipped")
+    suite.makepyfile("""
+        def test_other(mltest):
+            mltest.check_relations(None)
+
+        def test_dies(mltest):
+            mltest.check_relations(None, only=["crash"])
+    """)
+    suite.runpytest("-n", "2", "--mltest-json=run.json")
+    run = Run.load(suite.path / "run.json")
+    assert sorted((one.check, one.outcome) for one in run) == [
+        ("gradients", "passed"), ("gradients", "skipped"), ("pytest", "error"), ("pytest", "error"),
+        ("relations", "passed"),
+    ]  # fmt: skip
+    lost = [one for one in run if one.check == "pytest"]
+    assert "mltest.toml::gradients-crash" in [one.subject for one in lost]
+    assert "crashed while running" in lost[0].message
+
+
+@pytest.mark.long
+def test_checks_that_waited_for_a_worker_that_died_are_errors_too(suite: pytest.Pytester) -> None:
+    configure(suite, "crash", *(f"passed{i}" for i in range(6)))
+    suite.runpytest("-n", "1", "--max-worker-restart=0", "--mltest-json=run.json")
+    run = Run.load(suite.path / "run.json")
+    assert len(run) == 7
+    assert {one.outcome for one in run} == {"error"}
+
+
+def test_ctrl_c_keeps_what_was_found(suite: pytest.Pytester) -> None:
+    configure(suite, "passed", "interrupt", "failed")
+    suite.runpytest_subprocess("--mltest-json=run.json")
+    assert [one.outcome for one in Run.load(suite.path / "run.json")] == ["passed"]
+
+
+def test_k_and_lf_choose_checks(suite: pytest.Pytester) -> None:
+    configure(suite, "passed", "failed")
+    suite.runpytest("-k", "passed").assert_outcomes(passed=1, deselected=1)
+    suite.runpytest("-p", "cacheprovider")
+    suite.runpytest("--lf", "-p", "cacheprovider").assert_outcomes(failed=1)
+
+
+def test_the_marker_chooses_what_checks_models(suite: pytest.Pytester) -> None:
+    configure(suite, "passed")
+    suite.makepyfile("def test_plain(): pass\ndef test_ours(mltest): pass\n")
+    suite.runpytest("-m", "mltest", "--strict-markers").assert_outcomes(passed=2, deselected=1)
+
+
+def test_an_accepted_finding_is_an_expected_failure_until_its_date(suite: pytest.Pytester) -> None:
+    path = configure(suite, "failed")
+    accepted = '[[accept]]\ncheck = "{}"\nreason = "as agreed"\nby = "risk team"\nuntil = {}\n'
+    path.write_text(path.read_text() + accepted.format("gradients", "9999-12-31"))
+    suite.runpytest("--mltest-json=run.json").assert_outcomes(xfailed=1)
+    (found,) = Run.load(suite.path / "run.json")
+    assert (found.outcome, found.accepted and found.accepted.by) == ("failed", "risk team")
+    path.write_text(path.read_text().replace("9999", "2020"))
+    ran = suite.runpytest()
+    ran.assert_outcomes(failed=1)
+    ran.stdout.fnmatch_lines(["*risk team accepted this until 2020-12-31, which is past.*"])
+
+
+def test_an_acceptance_that_matches_nothing_is_a_warning(suite: pytest.Pytester) -> None:
+    path = configure(suite, "passed")
+    path.write_text(path.read_text() + '[[accept]]\ncheck = "gradients"\nreason = "r"\nby = "b"\n')
+    ran = suite.runpytest()
+    ran.stdout.fnmatch_lines(["warning: *mltest.toml:6: *matches nothing: it passes now.*"])
+
+
+def test_paths_of_the_ini_file_are_relative_to_it(suite: pytest.Pytester) -> None:
+    suite.makeini("[pytest]\nmltest_report = out/index.html\nmltest_json = out/run.json\nmltest_seed = 4\n")
+    configure(suite, "passed")
+    suite.runpytest()
+    assert (suite.path / "out/index.html").exists()
+    assert Run.load(suite.path / "out/run.json")[0].seed == 4
+
+
+def test_a_report_that_cannot_be_written_is_said_and_fails(suite: pytest.Pytester) -> None:
+    configure(suite, "passed")
+    (suite.path / "taken").write_text("")
+    ran = suite.runpytest("--mltest-json=taken/run.json")
+    assert ran.ret == pytest.ExitCode.TESTS_FAILED
+    ran.stdout.fnmatch_lines(["error: *taken/run.json: cannot be written*"])
+
+
+def test_a_result_that_is_no_plain_data_breaks_nothing(suite: pytest.Pytester) -> None:
+    suite.makepyfile("""
+        from mltest.results import Result
+
+        def test_odd(mltest):
+            mltest.record(Result(check="odd", subject="s", outcome="passed", message="m", measures={"a": object()}))
+    """)
+    suite.runpytest("--mltest-json=run.json").assert_outcomes(passed=1)
+    (found,) = Run.load(suite.path / "run.json")
+    assert found.outcome == "error"
+    assert "cannot be written" in found.message
+
+
+def test_pyproject_is_collected_when_it_is_asked_for(suite: pytest.Pytester) -> None:
+    path = configure(suite, "passed", name="pyproject.toml")
+    path.write_text(path.read_text().replace("[model]", "[tool.mltest.model]").replace("[[g", "[[tool.mltest.g"))
+    suite.runpytest("pyproject.toml").assert_outcomes(passed=1)
+
+
+ROOT = Path(__file__).parents[2]
+HEAVY = (
+    "{'numpy', 'pandas', 'scipy', 'sklearn', 'optuna', 'torch', 'jinja2', 'pydantic', 'rich', 'typer', 'hypothesis'}"
+)
+
+
+def test_a_suite_that_does_not_use_it_loads_nothing(tmp_path: Path) -> None:
+    (tmp_path / "test_plain.py").write_text(
+        "import sys\nimport mltest\n"
+        "def test_plain(): pass\n"
+        f"def test_nothing_is_loaded(): assert not {HEAVY} & set(sys.modules)\n"
+    )
+    command = [sys.executable, "-m", "pytest", "-p", "mltest.pytest_plugin", "-q", "--strict-markers", str(tmp_path)]
+    environment = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTHONPATH": str(ROOT)}
+    ran = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=environment, check=False)
+    assert "2 passed" in ran.stdout, ran.stdout
