@@ -53,6 +53,8 @@ if TYPE_CHECKING:
     from mltest.results import Power as Power
     from mltest.results import Result as Result
     from mltest.results import Run as Run
+    from mltest.training.check import check_training as check_training
+    from mltest.training.program import Training as Training
 
 __version__ = "0.1.0"
 

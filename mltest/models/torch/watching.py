@@ -1,0 +1,353 @@
+"""Hooks around a torch loop: what each step of the optimiser used, which modes modules were in, what was finite.
+
+Everything is put back on leaving: hooks, and the one function of torch that is replaced while watching
+(`torch.autograd.backward`, through which every backward pass goes and which has no hook of its own).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+import numpy as np
+import torch
+from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
+
+from mltest.models.observing import Change, GradientUse, StepSeen
+from mltest.models.torch.graph import output_path
+from mltest.models.torch.probing import Inputs, first_tensor
+from mltest.models.torch.structure import (
+    BATCH_NORMALISING,
+    frozen_on_purpose,
+    held_by,
+    modes_of_interest,
+    unwrapped,
+)
+from mltest.models.torch.witness import weight_owners
+
+CLOSE_STEPS = 10  # so many first steps are compared with what backward passes contributed
+TRACKED_VALUES = 2_000_000  # parameters beyond so many values are left out of that comparison
+KEPT_ROWS = 2_048  # inputs of the model that are kept for probes
+
+
+@dataclass
+class Alarm:
+    what: str  # "loss", "gradient"
+    parameters: list[Any]
+
+
+@dataclass
+class Modes:
+    """Names of modules in the wrong mode, by how often they were called in it and in the right one."""
+
+    wrong: dict[str, int] = field(default_factory=dict)
+    right: dict[str, int] = field(default_factory=dict)
+
+    def mostly_wrong(self) -> tuple[str, ...]:
+        return tuple(name for name, count in self.wrong.items() if count > self.right.get(name, 0) / 4)
+
+
+class StepWatch:
+    """Watches one model and its optimisers from `with` to its end.
+
+    Args:
+        model, optimizers: the tester's own objects.
+        every: look closely (norms by layer) at every so many-th step of the optimiser, and at the first ten.
+        change: an intervention; learning rates and weight decay are changed for the moment of each step alone, so
+            that schedules go on as the tester wrote them.
+        on_step: called after each step of the optimiser.
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        optimizers: list[Any],
+        *,
+        every: int = 50,
+        change: Change | None = None,
+        on_step: Callable[[], None] | None = None,
+    ) -> None:
+        self.model, self.optimizers, self.every = model, optimizers, every
+        self.change = change or Change()
+        self.on_step = on_step
+        self.inner = unwrapped(model)
+        self.compiled = self.inner is not model
+        self.phase: str | None = None  # "step" or "predict"; None: by whether gradients are recorded
+        self.optimizer_steps = 0
+        self.backward_passes = 0
+        self.losses: list[float] = []
+        self.rates: list[float] = []
+        self.last_loss = float("nan")
+        self.steps: list[StepSeen] = []
+        self.uses: list[GradientUse] = []
+        self.alarm: Alarm | None = None
+        self.step_inputs: list[Inputs] = []
+        self.predict_inputs: list[Inputs] = []
+        self.kept_rows = 0
+        self.keep_inputs = True
+        self.stepping = Modes()
+        self.predicting = Modes()
+        self.values_a_channel: list[float] = []
+        self.normalising_layer = ""
+        self.seen_optimizers: dict[int, Any] = {}
+        self.path: tuple[str, ...] = ()
+        self.output: Any = None
+        self.output_gradient: Any = None
+        self.without_gradient: list[str] = []
+        self.with_gradient: set[str] = set()
+        self._own = {id(p) for p in self.inner.parameters()}
+        self._names = {id(p): name for name, p in self.inner.named_parameters()}
+        owners = weight_owners(self.inner)
+        by_id = {id(p): p for p in self.inner.parameters()}
+        self.weights: dict[str, Any] = {}
+        for identity, layer in owners.items():
+            if layer not in self.weights or by_id[identity].numel() > self.weights[layer].numel():
+                self.weights[layer] = by_id[identity]
+        self._contributed: dict[int, Any] = {}
+        self._used_before: Any = None
+        self._before: dict[str, Any] | None = None
+        self._first_rates: dict[tuple[int, int], float] = {}
+        self._changed: list[tuple[dict[str, Any], str, Any]] = []
+        self._removers: list[Any] = []
+        self._tracking: list[Any] = []
+        self._tracked = self._choose_tracked()
+
+    def _choose_tracked(self) -> list[Any]:
+        chosen, total = [], 0
+        for parameter in sorted(self.inner.parameters(), key=lambda p: int(p.numel())):
+            if parameter.requires_grad and total + parameter.numel() <= TRACKED_VALUES:
+                chosen.append(parameter)
+                total += parameter.numel()
+        return chosen
+
+    # -- entering and leaving
+
+    def __enter__(self) -> Self:
+        self._removers = [
+            register_optimizer_step_pre_hook(self._before_step),
+            register_optimizer_step_post_hook(self._after_step),
+            self.model.register_forward_pre_hook(self._before_forward, with_kwargs=True),
+            self.model.register_forward_hook(self._after_forward),
+        ]
+        self._interesting = modes_of_interest(self.model)
+        if not self.compiled:
+            for name, module in self._interesting:
+                self._removers.append(module.register_forward_pre_hook(self._mode_hook(name, module)))
+        self._tracking = [p.register_hook(self._contribution_hook(id(p))) for p in self._tracked]
+        self._backward = torch.autograd.backward
+        torch.autograd.backward = self._watched_backward
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        torch.autograd.backward = self._backward
+        for remover in self._removers + self._tracking:
+            remover.remove()
+        self._undo_change()
+        self._removers, self._tracking = [], []
+
+    # -- forward
+
+    def _in_step(self) -> bool:
+        return self.phase == "step" if self.phase else torch.is_grad_enabled()
+
+    def _before_forward(self, _: Any, args: Any, kwargs: Any) -> None:
+        in_step = self._in_step()
+        if self.compiled:
+            for name, module in self._interesting:
+                self._note_mode(name, module, in_step)
+        if in_step and self.keep_inputs and self.kept_rows < KEPT_ROWS:
+            tensor = first_tensor(args) if args else first_tensor(kwargs)
+            if tensor is not None and tensor.ndim:
+                self.kept_rows += len(tensor)
+                self.step_inputs.append((_detached(args), _detached(kwargs)))
+        elif not in_step and not self.predict_inputs:
+            self.predict_inputs.append((_detached(args), _detached(kwargs)))
+
+    def _after_forward(self, _: Any, __: Any, output: Any) -> None:
+        if self.optimizer_steps or self.output is not None or not self._in_step():
+            return
+        tensor = first_tensor(output)
+        if tensor is not None and tensor.requires_grad:
+            self.output = tensor.detach()
+            tensor.register_hook(self._note_output_gradient)
+            self.output_path = output_path(tensor)
+
+    output_path: tuple[str, ...] = ()
+
+    def _note_output_gradient(self, gradient: Any) -> None:
+        if self.output_gradient is None:
+            self.output_gradient = gradient.detach().clone()
+
+    def _mode_hook(self, name: str, module: Any) -> Callable[[Any, Any], None]:
+        def hook(_: Any, args: Any) -> None:
+            in_step = self._in_step()
+            self._note_mode(name, module, in_step)
+            if in_step and module.training and isinstance(module, BATCH_NORMALISING) and args:
+                channels = args[0].shape[1] if args[0].ndim > 1 else 1
+                self.values_a_channel.append(args[0].numel() / max(channels, 1))
+                self.normalising_layer = self.normalising_layer or name
+
+        return hook
+
+    def _note_mode(self, name: str, module: Any, in_step: bool) -> None:
+        modes = self.stepping if in_step else self.predicting
+        wrong = module.training is not in_step and not (in_step and frozen_on_purpose(module))
+        counts = modes.wrong if wrong else modes.right
+        counts[name] = counts.get(name, 0) + 1
+
+    # -- backward
+
+    def _watched_backward(self, tensors: Any, *args: Any, **kwargs: Any) -> Any:
+        root = tensors if isinstance(tensors, torch.Tensor) else first_tensor(tensors)
+        if root is not None and root.numel() == 1:
+            self.last_loss = float(root.detach())
+            if not np.isfinite(self.last_loss) and self.alarm is None:
+                self.alarm = Alarm("loss", self._copies())
+        if self.backward_passes == 0 and root is not None:
+            self.path = output_path(root)
+        self.backward_passes += 1
+        return self._backward(tensors, *args, **kwargs)
+
+    def _contribution_hook(self, identity: int) -> Callable[[Any], None]:
+        def hook(gradient: Any) -> None:
+            value = gradient.detach()
+            kept = self._contributed.get(identity)
+            self._contributed[identity] = value.clone() if kept is None else kept + value
+
+        return hook
+
+    def _copies(self) -> list[Any]:
+        return [p.detach().clone() for p in self.inner.parameters()]
+
+    # -- the optimiser's step
+
+    def _concerns(self, optimizer: Any) -> bool:
+        known = self.seen_optimizers.get(id(optimizer))
+        if known is None:
+            mine = optimizer in self.optimizers or bool(held_by([optimizer]) & self._own)
+            self.seen_optimizers[id(optimizer)] = known = (optimizer, mine)
+        return bool(known[1])
+
+    def _before_step(self, optimizer: Any, args: Any, kwargs: Any) -> None:
+        if not self._concerns(optimizer):
+            return
+        closure = bool(args) or bool(kwargs.get("closure"))
+        closure = closure and any(callable(a) for a in [*args[1:], kwargs.get("closure")])
+        if self.optimizer_steps == 0:
+            self._note_missing_gradients()
+        if self.optimizer_steps < CLOSE_STEPS and not closure:
+            self._compare_gradient()
+        if self.alarm is None and not closure and not self._gradient_is_finite():
+            self.alarm = Alarm("gradient", self._copies())
+        if self._looks_closely():
+            self._before = {name: w.detach().clone() for name, w in self.weights.items()}
+            self._gradients = np.array([_norm(w.grad) for w in self.weights.values()])
+        self._apply_change(optimizer)
+        self.rates.append(float(optimizer.param_groups[0].get("lr", float("nan"))))
+
+    def _after_step(self, optimizer: Any, args: Any, kwargs: Any) -> None:
+        if not self._concerns(optimizer):
+            return
+        self._undo_change()
+        if self._before is not None:
+            weights = np.array([_norm(w) for w in self._before.values()])
+            updates = np.array([_norm(self.weights[n].detach() - w) for n, w in self._before.items()])
+            self.steps.append(StepSeen(self.optimizer_steps, self._gradients, weights, updates))
+            self._before = None
+        self._contributed.clear()
+        self.optimizer_steps += 1
+        self.losses.append(self.last_loss)
+        if self.optimizer_steps == CLOSE_STEPS:
+            for remover in self._tracking:
+                remover.remove()
+            self._tracking, self._used_before = [], None
+        if self.on_step is not None:
+            self.on_step()
+
+    def _looks_closely(self) -> bool:
+        return self.optimizer_steps < CLOSE_STEPS or self.optimizer_steps % self.every == 0
+
+    def _note_missing_gradients(self) -> None:
+        for name, parameter in self.inner.named_parameters():
+            if parameter.requires_grad:
+                if parameter.grad is None:
+                    self.without_gradient.append(name)
+                else:
+                    self.with_gradient.add(name)
+
+    def _gradient_is_finite(self) -> bool:
+        # What is not finite anywhere reaches the first or stays in the last weights, so that two sums will do.
+        held = [w.grad for w in self.weights.values() if w.grad is not None]
+        return all(bool(torch.isfinite(g.sum())) for g in {id(g): g for g in (held[:1] + held[-1:])}.values())
+
+    def _compare_gradient(self) -> None:
+        used, contributed = [], []
+        for parameter in self._tracked:
+            if parameter.grad is None and id(parameter) not in self._contributed:
+                continue
+            zero = torch.zeros_like(parameter).flatten()
+            grad = zero if parameter.grad is None else _flat(parameter.grad)
+            mine = self._contributed.get(id(parameter))
+            used.append(grad)
+            contributed.append(zero if mine is None else _flat(mine))
+        if not used:
+            return
+        g, c = torch.cat(used).clone(), torch.cat(contributed)
+        if not bool(torch.isfinite(c).all()) or not bool(torch.isfinite(g).all()):
+            self._used_before = None
+            return
+        before = self._used_before if self._used_before is not None and len(self._used_before) == len(g) else None
+        stale = False
+        if before is not None and bool(before.any()):
+            stale = bool(_cosine(g, c + before) > 0.9999) and bool(
+                (g - c).norm() > 1e-2 * torch.minimum(before.norm(), g.norm())
+            ) and bool(_cosine(g, c) < _cosine(g, c + before))  # fmt: skip
+        self.uses.append(
+            GradientUse(self.optimizer_steps, float(g.norm()), float(c.norm()), float(_cosine(g, c)), stale)
+        )
+        self._used_before = g
+
+    # -- interventions
+
+    def _apply_change(self, optimizer: Any) -> None:
+        change = self.change
+        if change.rate == 1.0 and not change.steady_rate and not change.unregularised:
+            return
+        for number, group in enumerate(optimizer.param_groups):
+            first = self._first_rates.setdefault((id(optimizer), number), group.get("lr", 0.0))
+            self._changed.append((group, "lr", group.get("lr", 0.0)))
+            group["lr"] = (first if change.steady_rate else group.get("lr", 0.0)) * change.rate
+            if change.unregularised and "weight_decay" in group:
+                self._changed.append((group, "weight_decay", group["weight_decay"]))
+                group["weight_decay"] = 0
+
+    def _undo_change(self) -> None:
+        for group, key, value in reversed(self._changed):
+            group[key] = value
+        self._changed.clear()
+
+
+def _flat(tensor: Any) -> Any:
+    tensor = tensor.detach()
+    return (tensor.to_dense() if tensor.is_sparse else tensor).float().flatten()
+
+
+def _norm(tensor: Any) -> float:
+    return 0.0 if tensor is None else float(tensor.detach().float().norm())
+
+
+def _cosine(a: Any, b: Any) -> Any:
+    return (a @ b) / (a.norm() * b.norm()).clamp_min(1e-30)
+
+
+def _detached(value: Any) -> Any:
+    if isinstance(value, torch.Tensor):
+        return value.detach()
+    if isinstance(value, tuple):
+        return tuple(_detached(item) for item in value)
+    if isinstance(value, list):
+        return [_detached(item) for item in value]
+    if isinstance(value, dict):
+        return {key: _detached(item) for key, item in value.items()}
+    return value

@@ -1,0 +1,107 @@
+"""`mltest.check_training`: run a training program, watch it, and say what is wrong, where, and what to do."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any
+
+from mltest.errors import InvalidInput
+from mltest.models.observing import Change, Observed
+from mltest.results import Run
+from mltest.training.diagnosis import diagnose
+from mltest.training.interventions import Interventions
+from mltest.training.program import Training
+from mltest.training.standing import yardstick
+from mltest.training.symptom import Case
+
+# The root module of a class among the model's ancestors -> where programs of that framework are run and seen.
+_OBSERVERS = {
+    "torch": "mltest.models.torch.training",
+    "reference_net": "mltest.models.reference.training",
+    "sklearn": "mltest.models.sklearn.training",
+}
+
+Build = Callable[[], Training]
+
+
+def check_training(training: Training | Build, *, seed: int = 0) -> Run:
+    """Run a training program, watch it, and report each symptom that can be judged.
+
+    Args:
+        training: an `mltest.Training`, or better a function without arguments that builds a fresh one: then a
+            suspicion is confirmed by running it again with one thing changed.
+        seed: of all random numbers that are drawn meanwhile; the process' own random state is left as it was.
+
+    Returns:
+        A Run with one Result a symptom, those that failed first: the first one is the root cause, its `causes` are
+        ids of the published list (`mltest.training.causes.CAUSES`), the likeliest first, `location` the layer. What
+        only follows from it is skipped, with `because`. A step or predict that raises is a Result of outcome error,
+        and what was seen until then is judged.
+
+    Raises:
+        InvalidInput: the program cannot be run: no model of a known framework, an empty loader, a loss that is no
+            scalar, neither optimizer nor step.
+    """
+    started = time.perf_counter()
+    program = _build(training, seed)
+    observe = observer(program.model)
+    observed: Observed = observe(program, Change(), seed)
+
+    def again(change: Change) -> Observed:
+        found: Observed = observe(_build(training, seed), change, seed)
+        return found
+
+    case = case_of(observed, again, seed)
+    subject = f"{type(program.model).__name__}" if not isinstance(program.model, type) else program.model.__name__
+    results = diagnose(case, subject=subject, repeat=f"mltest.check_training(build, seed={seed})")
+    return Run(results=tuple(results), title="training", subject=subject, seconds=time.perf_counter() - started)
+
+
+def case_of(observed: Observed, again: Callable[[Change], Observed] | None, seed: int) -> Case:
+    """What symptoms judge, from what was seen of one run."""
+    yard = yardstick(observed, seed)
+    standing = yard.measure(observed) if yard is not None else None
+    return Case(observed, yard, standing, Interventions(again, yard, observed, standing), seed)
+
+
+def observer(model: Any) -> Callable[[Any, Change, int], Observed]:
+    """The function that runs and sees programs of the model's framework.
+
+    Raises:
+        InvalidInput: the model is of no framework that training checks know.
+    """
+    for ancestor in model.__mro__ if isinstance(model, type) else type(model).__mro__:
+        home = _OBSERVERS.get(ancestor.__module__.partition(".")[0])
+        if home is not None:
+            observe: Callable[[Any, Change, int], Observed] = import_module(home).observe
+            return observe
+    raise InvalidInput(
+        f"check_training: model is {model!r:.60} of type {type(model).__name__}. Pass a torch Module, an rn.Model or "
+        "scikit-learn's MLPClassifier or MLPRegressor."
+    )
+
+
+def _build(training: Training | Build, seed: int) -> Training:
+    if isinstance(training, Training):
+        return training
+    if not callable(training):
+        raise InvalidInput(
+            f"check_training: training is {training!r:.60} of type {type(training).__name__}. Pass an mltest.Training, "
+            "or a function without arguments that builds one."
+        )
+    program = _seeded(training, seed)
+    if not isinstance(program, Training):
+        raise InvalidInput(
+            f"check_training: the function returned {type(program).__name__}. Let it return an mltest.Training."
+        )
+    return program
+
+
+def _seeded(build: Build, seed: int) -> Any:
+    """Call the tester's function with every random source seeded, and put the sources back."""
+    from mltest.models.seeding import seeded
+
+    with seeded(seed):
+        return build()

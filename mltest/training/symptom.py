@@ -1,0 +1,112 @@
+"""What every symptom shares. A symptom is a small class that says when it can be judged, and judges one case."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, ClassVar
+
+from mltest.evidence import Evidence
+from mltest.models.observing import Observed
+from mltest.results import Outcome
+from mltest.training.causes import CAUSES
+from mltest.training.interventions import Interventions
+from mltest.training.standing import Standing, Yardstick
+
+if TYPE_CHECKING:
+    from mltest.training.root import Root
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdict:
+    """What a symptom says of one case; becomes a Result."""
+
+    outcome: Outcome
+    message: str
+    causes: tuple[str, ...] = ()
+    location: str = ""
+    hint: str = ""
+    measures: Mapping[str, float] = field(default_factory=dict)
+    evidence: tuple[Evidence, ...] = ()
+    certain: bool = False  # told by structure, not by statistics
+    explains: bool = True  # poor learning may follow from it
+
+    def __post_init__(self) -> None:
+        unknown = set(self.causes) - set(CAUSES)
+        assert not unknown, f"no published cause: {unknown}"
+
+
+@dataclass
+class Case:
+    """All that symptoms judge: what was seen, where the run stands, and what interventions showed."""
+
+    observed: Observed
+    yardstick: Yardstick | None
+    standing: Standing | None
+    interventions: Interventions
+    seed: int
+    explained: bool = False  # a fault that is certain explains poor learning, so none is looked for
+    _root: Root | None = None
+    _sought: bool = False
+
+    @property
+    def root(self) -> Root | None:
+        """The root cause of poor learning, looked for once, by interventions where the program can be run again."""
+        if not self._sought:
+            from mltest.training.root import find_root
+
+            self._sought, self._root = True, find_root(self)
+        return self._root
+
+    @property
+    def gate(self) -> bool:
+        """Whether there is poor learning to explain: below a simple reference, or a run that broke down."""
+        return self.observed.non_finite is not None or (self.standing is not None and self.standing.gate)
+
+
+class Symptom(ABC):
+    """One thing that can be seen to be wrong."""
+
+    id: ClassVar[str]
+    says: ClassVar[str]  # what a pass means, in one sentence
+    when: ClassVar[str]  # when it can be judged
+    looks_like: ClassVar[str] = ""  # what else looks like it
+    source: ClassVar[str]
+    causes: ClassVar[tuple[str, ...]]
+    statistical: ClassVar[bool] = False  # folded when a fault that is certain explains the poor learning
+
+    @abstractmethod
+    def judge(self, case: Case) -> Verdict:
+        """The verdict on one case."""
+
+    def passes(self, message: str = "", **measures: float) -> Verdict:
+        return Verdict(outcome="passed", message=message or self.says, measures=measures)
+
+    def skips(self, why: str) -> Verdict:
+        return Verdict(outcome="skipped", message=why)
+
+    def fails(
+        self,
+        message: str,
+        *causes: str,
+        location: str = "",
+        hint: str = "",
+        measures: Mapping[str, float] | None = None,
+        evidence: tuple[Evidence, ...] = (),
+        certain: bool = True,
+        explains: bool = True,
+    ) -> Verdict:
+        causes = causes or self.causes[:1]
+        return Verdict(
+            outcome="failed", message=message, causes=causes[:3], location=location,
+            hint=hint or CAUSES[causes[0]].hint, measures=measures or {}, evidence=evidence, certain=certain,
+            explains=explains,
+        )  # fmt: skip
+
+    def doubts(self, message: str, *causes: str, measures: Mapping[str, float] | None = None) -> Verdict:
+        causes = causes or self.causes[:1]
+        return Verdict(
+            outcome="inconclusive", message=message, causes=causes[:3], hint=CAUSES[causes[0]].hint,
+            measures=measures or {},
+        )  # fmt: skip
