@@ -44,7 +44,8 @@ def losses(observed: Observed) -> Curves | None:
     return Curves(
         title=_("Training loss by step"), x_label=_("step"), y_label=_("loss"), markers=tuple(markers),
         curves=(Curve(name=_("training"), x=rounded(chosen + 1), y=rounded(values[chosen])),),
-        note=_("{shown} of {all} steps").format(shown=len(chosen), all=len(values)) if len(chosen) < len(values) else "",
+        note="" if len(chosen) == len(values) else _("{shown} of {all} steps").format(
+            shown=len(chosen), all=len(values)),
     )  # fmt: skip
 
 

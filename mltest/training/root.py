@@ -15,6 +15,8 @@ from mltest.training.symptom import Case
 
 STRONG_DEAD, STRONG_FLAT, STRONG_RATIO = 0.85, 0.02, 1e-5
 
+OF_LAYERS = {"dead_relu", "saturated_activation", "vanishing_gradient"}
+
 # The symptom that reports each cause.
 REPORTED_BY = {
     "dead_relu": "dead_units",
@@ -79,8 +81,12 @@ def rates(case: Case) -> list[tuple[Change, str, str]]:
         _("with {rate} times the learning rate").format(rate=f"{lower:g}"),
     )
     up = (Change(rate=higher), "learning_rate_low", _("with {rate} times the learning rate").format(rate=f"{higher:g}"))
-    high_first = signals.rises(seen) or (ratio is not None and ratio > 0.03)
-    return [down, up] if high_first else [up, down]
+    if ratio is not None and ratio > 0.3:
+        lower /= 30
+        further = (Change(rate=lower), "learning_rate_high",
+                   _("with {rate} times the learning rate").format(rate=f"{lower:.1g}"))  # fmt: skip
+        return [down, further, up]
+    return [down, up] if signals.rises(seen) or (ratio is not None and ratio > 0.03) else [up, down]
 
 
 def find_root(case: Case) -> Root | None:
@@ -93,7 +99,9 @@ def find_root(case: Case) -> Root | None:
     present = _present(case)
     if mending:
         return _confirmed(case, mending[0], present)
-    strong = [cause for cause, is_strong in present if is_strong]
+    # What interventions could have mended and did not leaves the layers' own symptoms as what remains.
+    tried = bool(case.interventions.trials)
+    strong = [cause for cause, is_strong in present if is_strong or (tried and cause in OF_LAYERS)]
     if strong:
         causes = tuple(dict.fromkeys([*strong, *(cause for cause, _strong in present)]))
         return Root(causes, location_of(case, causes[0]), True, None)
@@ -129,6 +137,7 @@ def _present(case: Case) -> list[tuple[str, bool]]:
     dead = signals.dead_layer(seen)
     if dead is not None:
         found.append(("dead_relu", dead.seen.dead >= STRONG_DEAD * dead.seen.units))
+        found.append(("bad_initialisation" if dead.when == "start" else "learning_rate_high", False))
     flat = signals.saturated_layer(seen)
     if flat is not None:
         found.append(("saturated_activation", flat.seen.slope < STRONG_FLAT))
@@ -146,8 +155,6 @@ def _present(case: Case) -> list[tuple[str, bool]]:
     update = signals.update_ratio(seen)
     if update is not None and update > 0.3:
         found.append(("learning_rate_high", False))
-    if dead is not None and dead.when == "start" and ("bad_initialisation", False) in found:
-        found.sort(key=lambda one: one[0] not in ("dead_relu", "bad_initialisation"))
     return found
 
 

@@ -12,7 +12,7 @@ from mltest.models.scoring import classes
 DEAD = 0.5  # share of a layer's units
 FLAT = 0.1  # slope over the largest slope, median
 TINY_RATIO = 1e-3  # relative gradient of the first layer over the last one's
-USUAL_UPDATE = 3e-3  # update over weight that trains well
+USUAL_UPDATE = 1e-2  # update over weight that trains well
 
 
 @dataclass(frozen=True)
@@ -68,12 +68,15 @@ def gradient_ratio(observed: Observed) -> float | None:
 
 
 def update_ratio(observed: Observed) -> float | None:
-    """Update over weight in the first steps, the layer that moves most."""
+    """The largest update over weight of the first steps, the layer that moves most.
+
+    The largest and not the middle one: a first step that kills every unit is followed by none at all.
+    """
     early = [step for step in observed.steps if step.step < 10]
     if not early:
         return None
     with np.errstate(divide="ignore", invalid="ignore"):
-        ratios = np.median([s.updates / np.maximum(s.weights, 1e-12) for s in early], axis=0)
+        ratios = np.array([s.updates / np.maximum(s.weights, 1e-12) for s in early])
     ratios = ratios[np.isfinite(ratios) & (ratios < 1e6)]
     return float(ratios.max()) if len(ratios) else None
 

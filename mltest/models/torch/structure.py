@@ -28,13 +28,17 @@ def modes_of_interest(model: Any) -> list[tuple[str, Any]]:
     """Modules whose mode changes what they compute: dropout with a rate, normalisation with running statistics."""
     found = []
     for name, module in unwrapped(model).named_modules():
-        if (
-            (isinstance(module, DROPPING) and module.p > 0)
-            or (isinstance(module, BATCH_NORMALISING) and module.track_running_stats)
-            or (isinstance(module, torch.nn.RNNBase) and module.dropout > 0 and module.num_layers > 1)
-        ):
+        if _mode_matters(module):
             found.append((name, module))
     return found
+
+
+def _mode_matters(module: Any) -> bool:
+    if isinstance(module, DROPPING):
+        return bool(module.p > 0)
+    if isinstance(module, BATCH_NORMALISING):
+        return bool(module.track_running_stats)
+    return isinstance(module, torch.nn.RNNBase) and module.dropout > 0 and module.num_layers > 1
 
 
 def frozen_on_purpose(module: Any) -> bool:
@@ -74,8 +78,7 @@ def _weight_layer(name: str, module: Any) -> WeightLayer:
 
 
 def _scale(weight: Any, inputs: int) -> float:
-    size: float = weight.detach().float().pow(2).mean().sqrt().item()
-    return size * max(inputs, 1) ** 0.5
+    return float(weight.detach().float().pow(2).mean().sqrt()) * float(max(inputs, 1) ** 0.5)
 
 
 def _name_of(module: Any, weight: Any) -> str:

@@ -513,7 +513,7 @@ class _Run:
             return
         called = set(self.witnessed.layers)
         weighty = set(watch.weights)
-        lacking = [n for n in watch.without_gradient]
+        lacking = watch.without_gradient
         observed.unused = tuple(n for n in lacking if _layer(n) in weighty and _layer(n) not in called)
         cut = [n for n in lacking if n not in observed.unused and (_layer(n) in called or _layer(n) not in weighty)]
         observed.cut = tuple(n for n in cut if _layer(n) in called)

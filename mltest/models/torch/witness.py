@@ -17,7 +17,8 @@ BOUNDED = {"sigmoid": "sigmoid", "sigmoid_": "sigmoid", "tanh": "tanh", "tanh_":
 ACTIVATIONS = dict.fromkeys(RECTIFIERS, "relu") | BOUNDED
 OTHER_ACTIVATIONS = {
     "leaky_relu", "leaky_relu_", "elu", "elu_", "selu", "celu", "gelu", "silu", "mish", "softplus", "hardtanh",
-    "relu6", "hardswish", "hardsigmoid", "prelu", "rrelu", "softsign", "tanhshrink", "logsigmoid", "clamp", "max_pool2d",
+    "relu6", "hardswish", "hardsigmoid", "prelu", "rrelu", "softsign", "tanhshrink", "logsigmoid",
+    "clamp",
 }  # fmt: skip
 LOSSES = {
     "cross_entropy", "nll_loss", "mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss", "binary_cross_entropy",

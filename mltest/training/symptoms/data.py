@@ -171,8 +171,8 @@ class Preprocessing(Symptom):
         shift, most, scale = (float(value) for value in observed)
         worst = int(np.abs(rows[len(a) :].mean(axis=0) - rows[: len(a)].mean(axis=0)).argmax())
         return self.fails(
-            _("The features of {what} lie elsewhere than in training: by {shift} training spreads on average, by {most} "
-              "in feature {worst}; spreads differ by a factor of {scale}.").format(
+            _("The features of {what} lie elsewhere than in training: by {shift} training spreads on average, by "
+              "{most} in feature {worst}; spreads differ by a factor of {scale}.").format(
                 what=what, shift=number(shift), most=number(most), worst=int(columns[np.flatnonzero(alive)[worst]]),
                 scale=number(float(np.exp(scale)))),
             location="validation", explains=True,
@@ -209,11 +209,12 @@ class ShuffledLabels(Symptom):
         if not yard.learnable and ordered is not None:
             rolled = _rolled(ordered, seen.task, case.seed)
             if rolled is not None:
-                by, score, chance = rolled
+                by, score, given = rolled
                 return self.fails(
-                    _("Labels are shifted against their inputs by {by} rows: so shifted back, a simple reference scores "
-                      "{score}, and {chance} as they are.").format(by=by, score=number(score), chance=number(chance)),
-                    location="train", measures={"shift": by, "score": score, "as_given": chance},
+                    _("Labels are shifted against their inputs by {by} rows: so shifted back, a simple reference "
+                      "scores {score}, and {chance} as they are.").format(
+                          by=by, score=number(score), chance=number(given)),
+                    location="train", measures={"shift": by, "score": score, "as_given": given},
                 )  # fmt: skip
         validation = seen.validation
         if validation is None or yard.where != "validation" or len(validation.y) < 2 * FEWEST:

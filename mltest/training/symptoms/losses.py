@@ -146,7 +146,7 @@ class LossSign(Symptom):
             return self.skips(_("The gradient at the output was not seen."))
         if facts.against > 0.9:
             return self.fails(
-                _("The loss pushes the output of {share} % of the rows away from their target: it is maximised.").format(
+                _("The loss pushes the output of {share} % of the rows away from the target: it is maximised.").format(
                     share=number(100 * facts.against)
                 ),
                 location=facts.last_layer,

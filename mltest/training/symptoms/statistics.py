@@ -90,8 +90,8 @@ class Saturation(StatisticalSymptom):
         flat = signals.saturated_layer(case.observed)
         if flat is None:
             return _("Units are saturated.")
-        return _("The {activation} units of layer {layer!r} are saturated {when}: their slope is {slope} of the largest "
-                 "(median), at pre-activations of about {size}.").format(
+        return _("The {activation} units of layer {layer!r} are saturated {when}: their slope is {slope} of the "
+                 "largest (median), at pre-activations of about {size}.").format(
             activation=flat.seen.activation, layer=flat.seen.layer, when=moment_in_words(flat.when),
             slope=number(flat.seen.slope), size=number(flat.seen.size))  # fmt: skip
 
@@ -111,7 +111,8 @@ class VanishingGradient(StatisticalSymptom):
     def words(self, case: Case) -> str:
         layers, ratio = case.observed.layers, signals.gradient_ratio(case.observed) or 0.0
         return _("The gradient vanishes towards the input: relative to its weights, that of layer {first!r} is {ratio} "
-                 "times that of {last!r}.").format(first=layers[0].name, last=layers[-1].name, ratio=number(ratio))  # fmt: skip
+                 "times that of {last!r}.").format(
+            first=layers[0].name, last=layers[-1].name, ratio=number(ratio))  # fmt: skip
 
 
 class ExplodingGradient(StatisticalSymptom):
@@ -285,8 +286,8 @@ class Regularisation(StatisticalSymptom):
     def words(self, case: Case) -> str:
         seen = case.observed
         shrunk = signals.shrunk_weights(seen)
-        return _("Regularisation is too strong: weight decay {decay}, dropout {dropout}; the weights end at {shrunk} of "
-                 "their start.").format(decay=number(seen.weight_decay), dropout=number(seen.dropout),
+        return _("Regularisation is too strong: weight decay {decay}, dropout {dropout}; the weights end at {shrunk} "
+                 "of their start.").format(decay=number(seen.weight_decay), dropout=number(seen.dropout),
                                         shrunk=number(shrunk if shrunk is not None else float("nan")))  # fmt: skip
 
 
