@@ -278,22 +278,27 @@ class BatchNorm(Layer):
         if x.shape[-1] != self.units:
             raise misfit(("batch", self.units), x, "Give BatchNorm as many units as the layer in front has outputs.")
         if mode.training:
-            mean, variance = x.mean(axis=-2, keepdims=True), x.var(axis=-2, keepdims=True)
+            mean = over_batch(x)[..., np.newaxis, :] / x.shape[-2]
+            centred = x - mean
+            # The mean was rounded; what that left of it is taken away too, or float32 would lose a digit here.
+            centred -= over_batch(centred)[..., np.newaxis, :] / x.shape[-2]
+            variance = over_batch(centred * centred)[..., np.newaxis, :] / x.shape[-2]
         else:
             mean = parameters["running_mean"][..., np.newaxis, :]
             variance = parameters["running_var"][..., np.newaxis, :]
+            centred = x - mean
         deviation = np.sqrt(variance + self.epsilon)
-        normal = (x - mean) / deviation
+        normal = centred / deviation
         z = normal * parameters["scale"][..., np.newaxis, :] + parameters["shift"][..., np.newaxis, :]
         return z, (normal, deviation, mean, variance, mode.training)
 
     def backward(self, parameters: Parameters, cache: Any, d_out: Array) -> tuple[Array, dict[str, Array]]:
         normal, deviation, _, _, training = cache
-        d_parameters = {"scale": (d_out * normal).sum(axis=-2), "shift": d_out.sum(axis=-2)}
+        d_parameters = {"scale": over_batch(d_out * normal), "shift": over_batch(d_out)}
         d_normal = d_out * parameters["scale"][..., np.newaxis, :]
         if training:  # the batch's mean and variance depend on x too
-            d_normal = d_normal - d_normal.mean(axis=-2, keepdims=True)
-            d_normal -= normal * (d_normal * normal).mean(axis=-2, keepdims=True)
+            d_normal = d_normal - over_batch(d_normal)[..., np.newaxis, :] / d_out.shape[-2]
+            d_normal -= normal * (over_batch(d_normal * normal)[..., np.newaxis, :] / d_out.shape[-2])
         return d_normal / deviation, d_parameters
 
     def parameter_shapes(self) -> dict[str, tuple[int, ...]]:
