@@ -186,7 +186,7 @@ def _card(
         outcome=result.outcome,
         sign=wording.SIGNS[result.outcome],
         word=wording.outcome_word(result.outcome, _),
-        check=result.check,
+        check=result.check if result.check.strip() else _("a check without a name"),
         subject=result.subject,
         message=result.message,
         hint=result.hint,
