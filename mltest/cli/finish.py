@@ -45,6 +45,8 @@ def finish(outcome: Outcome, output: Output, against: Run | None = None) -> int:
     """Show, write, and give the exit status."""
     run = outcome.run
     show(run, screen(output), quiet=output.quiet, against=against)
+    for note in outcome.notes:
+        say(f"note: {note}")
     for warning in outcome.warnings:
         say(f"warning: {warning}")
     for misuse in outcome.misused:

@@ -21,7 +21,8 @@ def run(arguments: Sequence[str]) -> int:
     try:
         status = command.main(args=list(arguments), prog_name="mltest", standalone_mode=False)
     except MLTestError as error:
-        say(f"error: {error}")
+        mistakes = str(error).count("\n") + 1
+        say(f"error: {error}" if mistakes == 1 else f"error: {mistakes} mistakes:\n{error}")
         return MISUSED
     except typer.Abort:
         status = _SIGINT

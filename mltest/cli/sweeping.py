@@ -11,6 +11,7 @@ from typing import Any
 
 from mltest.cli.spaces import read_settings, read_space
 from mltest.cli.targets import find_configuration, named_model, named_rows
+from mltest.config.ingredients import rows_for
 from mltest.config.objects import importing_from
 from mltest.config.plan import Check, Plan
 from mltest.config.planning import plan as configured
@@ -55,8 +56,8 @@ def plan_to_sweep(
         return plan.only(["sweep"])
     assert target is not None
     space = read_space(wanted.space)
-    rows = named_rows(data, label, drop) if data is not None else None
     loaded = named_model(target, trust=trust)
+    rows = rows_for(loaded.model, named_rows(data, label, drop)) if data is not None else None
     x, y = (rows.x, rows.y) if rows else (None, None)
 
     def sweep() -> Any:

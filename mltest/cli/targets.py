@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from collections.abc import Sequence
 from functools import partial
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from mltest.config.data import Rows, load_rows
+from mltest.config.ingredients import rows_for
 from mltest.config.model_files import Loaded, load_model
 from mltest.config.objects import importing_from, load_object
 from mltest.config.plan import Check, Plan
@@ -63,14 +65,14 @@ def chosen(plan: Plan, only: Sequence[str], path: Path) -> Plan:
 
 def named_model(target: str, *, trust: bool) -> Loaded:
     """A model by "module:object", imported from the current folder, or by file."""
-    if ":" in target and not Path(target).exists():
+    if ":" in target and not os.path.exists(target):
         return Loaded(load_object(target, Path.cwd()))
     return load_model(Path(target), trust=trust)
 
 
 def named_rows(data: str, label: str | None, drop: Sequence[str]) -> Rows:
     """Rows by file, by the name of a data set of ours, or by "module:object" in the current folder."""
-    is_file = data.lower().endswith(DATA_FILES) or Path(data).exists()
+    is_file = data.lower().endswith(DATA_FILES) or os.path.exists(data)
     return load_rows(
         file=Path(data) if is_file else None,
         name=None if is_file or ":" in data else data,
@@ -82,14 +84,14 @@ def named_rows(data: str, label: str | None, drop: Sequence[str]) -> Rows:
 
 
 def without_configuration(
-    target: str, *, data: str | None, label: str | None, drop: Sequence[str], kind: str | None, trust: bool,
+    target: str, *, data: str | None, label: str | None, drop: Sequence[str], kind: Any, trust: bool,
     seed: int | None,
 ) -> Plan:  # fmt: skip
     """The checks that need no more than a model and rows: gradients where it has them, and relations."""
     if data is None:
         raise InvalidInput(f"{visible(target)}: which rows shall it be asked? Add --data FILE --target COLUMN.")
-    rows = named_rows(data, label, drop)
     loaded = named_model(target, trust=trust)
+    rows = rows_for(loaded.model, named_rows(data, label, drop))
     seed = 0 if seed is None else seed
     words = ["mltest", "check", target, "--data", data, *(["--target", label] if label else [])]
     words += [word for column in drop for word in ("--drop", column)] + (["--kind", kind] if kind else [])
@@ -102,7 +104,7 @@ def without_configuration(
 
     model = loaded.model
     checks = [check("relations", lambda: mltest.check_relations(model, rows.x, rows.y, kind=kind, seed=seed))]
-    if has_gradients(model):
+    if has_gradients(model) and rows.y is not None:
         checks.insert(0, check("gradients", lambda: mltest.check_gradients(model, rows.x, rows.y, seed=seed)))
     return Plan(
         checks=tuple(checks),

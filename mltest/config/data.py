@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 import zipfile
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,15 +22,42 @@ _SMALL = 100_000_000  # bytes that are read without asking
 
 @dataclass(frozen=True)
 class Rows:
-    """Rows and their labels; x is a frame with named columns where the source has names, else an array."""
+    """Rows and their labels; x is a frame where the source is a table, else as its author made it."""
 
     x: Any
     y: Any | None
     name: str
+    columns: tuple[str, ...] | None = None  # names of the columns of x, where they have names
 
-    @property
-    def columns(self) -> list[str] | None:
-        return [str(column) for column in self.x.columns] if hasattr(self.x, "columns") else None
+    def for_network(self) -> Rows:
+        """The same rows as a network takes them: an array of numbers, without a gap.
+
+        Raises:
+            InvalidConfiguration: a column holds text, or a value is missing; says where.
+        """
+        import numpy
+
+        if hasattr(self.x, "columns"):
+            text = [str(name) for name, kind in self.x.dtypes.items() if kind.kind not in "biuf"]
+            if text:
+                raise InvalidConfiguration(
+                    f'the column "{visible(text[0])}" of {visible(self.name)} holds {self.x.dtypes[text[0]]}; '
+                    "a network takes numbers. Drop it, or encode it."
+                )
+        x = numpy.asarray(self.x)
+        if x.dtype.kind == "f" and not numpy.isfinite(x).all():
+            row, *rest = (int(one) for one in numpy.argwhere(~numpy.isfinite(x))[0])
+            column = f'column "{visible(self.columns[rest[0]])}"' if self.columns and rest else f"position {rest}"
+            raise InvalidConfiguration(
+                f"{visible(self.name)} holds {x[(row, *rest)]} in row {row + 1}, {column}; a network needs every value."
+            )
+        return replace(self, x=x)
+
+    def position(self, column: Any) -> Any:
+        """The column as x knows it: by name in a frame, by position in an array."""
+        if self.columns is None or hasattr(self.x, "columns") or not isinstance(column, str):
+            return column
+        return self.columns.index(column)
 
 
 class WrongColumns(InvalidConfiguration):
@@ -64,7 +92,7 @@ def _from_file(path: Path, target: str | None, drop: list[str]) -> Rows:
         ".tsv": lambda path: _csv(path, "\t"),
         ".parquet": _parquet,
     }
-    if not path.exists():
+    if not os.path.exists(path):  # Path.exists raises for a name that is too long
         near = suggestion(path.name, sorted(one.name for one in path.parent.glob("*") if one.is_file()))
         raise UnreadableFile(f"{visible(path)}: there is no such file{near}")
     suffix = path.suffix.lower()
@@ -94,7 +122,7 @@ def _split(frame: Any, path: Path, target: str | None, drop: list[str]) -> Rows:
     if not len(frame):
         raise UnreadableFile(f"{visible(path)}: has a heading and no rows.")
     if target is None:
-        return Rows(_features(frame.drop(columns=drop), path), None, path.name)
+        return _table(_features(frame.drop(columns=drop), path), None, path)
     labels = frame[target]
     missing = labels.isna()
     if missing.any():
@@ -102,7 +130,11 @@ def _split(frame: Any, path: Path, target: str | None, drop: list[str]) -> Rows:
             f"{visible(path)}: {int(missing.sum())} of {len(frame)} rows have no label in the column "
             f'"{visible(target)}", the first is row {int(missing.to_numpy().argmax()) + 1}.'
         )
-    return Rows(_features(frame.drop(columns=[*drop, target]), path), labels, path.name)
+    return _table(_features(frame.drop(columns=[*drop, target]), path), labels, path)
+
+
+def _table(x: Any, y: Any, path: Path) -> Rows:
+    return Rows(x, y, path.name, tuple(x.columns))
 
 
 def _named_columns(target: str | None, drop: Sequence[str]) -> list[tuple[KeyPath, str]]:
@@ -202,8 +234,8 @@ def _named(name: str) -> Rows:
     known = files.data_names()
     if name not in known:
         raise InvalidConfiguration(f'there is no data set "{visible(name)}"{suggestion(name, known)}')
-    x, y = files.load_data(name)
-    return Rows(x, y, name)
+    x, y, columns = files.load_data(name)
+    return Rows(x, y, name, columns or None)
 
 
 def _from_object(reference: str, folder: Path) -> Rows:
@@ -218,7 +250,8 @@ def _from_object(reference: str, folder: Path) -> Rows:
                 raise InvalidConfiguration(f'"{reference}" raised {blame(error)}') from error
     if not isinstance(found, (tuple, list)) or len(found) != 2:
         raise InvalidConfiguration(f'"{reference}" gives {type(found).__name__}; a pair (x, y) is needed.')
-    return Rows(found[0], found[1], reference)
+    columns = getattr(found[0], "columns", None)
+    return Rows(found[0], found[1], reference, None if columns is None else tuple(str(one) for one in columns))
 
 
 def _said(error: BaseException) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 import warnings
 from collections.abc import Callable
@@ -32,7 +33,7 @@ def load_model(path: Path, *, trust: bool = False) -> Loaded:
         UnreadableFile: the file is missing, damaged, of an unknown format, or would need trust.
         MissingDependency: the library that reads it is not installed.
     """
-    if not path.exists():
+    if not os.path.exists(path):  # Path.exists raises for a name that is too long
         near = suggestion(path.name, sorted(one.name for one in path.parent.glob("*") if one.is_file()))
         raise UnreadableFile(f"{visible(path)}: there is no such file{near}")
     suffix = path.suffix.lower()

@@ -65,6 +65,7 @@ class Outcome:
     warnings: tuple[str, ...] = ()
     misused: tuple[str, ...] = ()  # the errors of checks that cannot be made as they were asked for
     interrupted: bool = False
+    notes: tuple[str, ...] = ()  # of the plan
 
 
 def perform(plan: Plan, started: Callable[[Check], None] = lambda check: None) -> Outcome:
@@ -83,7 +84,7 @@ def perform(plan: Plan, started: Callable[[Check], None] = lambda check: None) -
     interrupted = bool(pressed)
     marked, unused = accept(results, plan.accepted)
     run = plan.run_of(marked, seconds=time.perf_counter() - begin)
-    return Outcome(run, () if interrupted else tuple(unused), tuple(misused), interrupted)
+    return Outcome(run, () if interrupted else tuple(unused), tuple(misused), interrupted, plan.notes)
 
 
 @contextmanager

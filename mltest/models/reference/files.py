@@ -30,8 +30,8 @@ def data_names() -> tuple[str, ...]:
     return tuple(datasets.LOADERS)
 
 
-def load_data(name: str) -> tuple[Any, Any]:
-    """x and y of a data set of ours.
+def load_data(name: str) -> tuple[Any, Any, tuple[str, ...]]:
+    """x, y and the names of the columns of a data set of ours; images have no names.
 
     Raises:
         MissingDependency: the library that ships it is not installed.
@@ -43,4 +43,4 @@ def load_data(name: str) -> tuple[Any, Any]:
         data = datasets.load(name)
     except MissingLibrary as error:
         raise MissingDependency(str(error)) from error
-    return data.x, data.y
+    return data.x, data.y, data.names
