@@ -53,6 +53,13 @@ if TYPE_CHECKING:
     from mltest.results import Power as Power
     from mltest.results import Result as Result
     from mltest.results import Run as Run
+    from mltest.sweeps.answer import SweepResult as SweepResult
+    from mltest.sweeps.check import sweep as sweep
+    from mltest.sweeps.judge import judge as judge
+    from mltest.sweeps.space import choice as choice
+    from mltest.sweeps.space import integer as integer
+    from mltest.sweeps.space import log as log
+    from mltest.sweeps.space import uniform as uniform
     from mltest.training.check import check_training as check_training
     from mltest.training.program import Training as Training
 

@@ -1,0 +1,74 @@
+"""What a model must be able to do to be swept: train afresh with other settings, many at a time, and answer rows."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any, Protocol, runtime_checkable
+
+from mltest.models.capabilities import Array, Kind
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """One training: with these settings and this seed, on the rows `train`; then it answers the rows `held_out`."""
+
+    settings: Mapping[str, Any]
+    seed: int
+    train: Array  # positions of rows
+    held_out: Array
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trained:
+    """What a job gave. One of `labels` and `values` is there; `scores` (rows, classes) where the model gives them."""
+
+    predictions: Array | None = None  # one a row of held_out
+    scores: Array | None = None
+    classes: Array | None = None  # what the columns of `scores` mean
+    curve: tuple[float, ...] = ()  # share of right answers, or the loss, on held_out after each epoch
+    error: str = ""  # a traceback, where the training raised
+
+
+@runtime_checkable
+class Sweeps(Protocol):
+    """It can be trained afresh with other settings."""
+
+    name: str
+    kind: Kind | None
+
+    def check(self, settings: Mapping[str, Any]) -> None:
+        """Raise InvalidInput if the model has no such setting; the message names those that it has."""
+        ...
+
+    def group(self, settings: Mapping[str, Any]) -> Hashable:
+        """Settings of one group train side by side; each alone where this differs."""
+        ...
+
+    def structural(self, names: Sequence[str]) -> list[str]:
+        """Which of these settings make another group; [] where trainings never go side by side."""
+        ...
+
+    def train_many(self, jobs: Sequence[Job], x: Any, y: Array) -> list[Trained]:
+        """Train every job, each as if it were alone, in order. A job that raises has an `error`; none stops others."""
+        ...
+
+
+# The root module of a class among the model's ancestors -> where its `adapt_sweep` lives.
+_ADAPTERS = {
+    "reference_net": "mltest.models.reference.population",
+    "sklearn": "mltest.models.sklearn.sweeping",
+}
+
+
+def adapt_sweep(model: Any) -> Sweeps | None:
+    """The model as something that can be swept; None where it is no model of a framework that is known."""
+    if isinstance(model, Sweeps):
+        return model
+    for ancestor in type(model).__mro__:
+        home = _ADAPTERS.get(ancestor.__module__.partition(".")[0])
+        if home is not None:
+            adapted: Sweeps = import_module(home).adapt_sweep(model)
+            return adapted
+    return None

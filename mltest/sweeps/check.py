@@ -1,0 +1,261 @@
+"""`sweep`: which hyperparameter values give the highest score, and whether the difference is real."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from mltest.errors import InvalidInput
+from mltest.language import translate as _
+from mltest.models.sweeping import adapt_sweep
+from mltest.sweeps.answer import SweepResult
+from mltest.sweeps.conclude import Question, answered, conclude, everything_stays, fits
+from mltest.sweeps.confirm import SEARCH_SHARE, Confirmation, joined
+from mltest.sweeps.foreign import with_examples
+from mltest.sweeps.objective import Problem, problem_of
+from mltest.sweeps.rows import Tasks, seed_of
+from mltest.sweeps.samplers import sampler_of
+from mltest.sweeps.scores import Score, find_score
+from mltest.sweeps.space import Settings, Space, exists, space_of
+from mltest.sweeps.splits import SEARCH_SCORED, Parts, divide
+from mltest.sweeps.study import Budget, Search, Worker, scores_alone
+from mltest.sweeps.trials import Trials
+from mltest.sweeps.verdict import verdict_of
+
+DEFAULT_TRIALS = 32
+
+
+def sweep(
+    model_or_objective: Any,
+    space: Any,
+    x: Any = None,
+    y: Any = None,
+    *,
+    trials: int | None = None,
+    seeds: int = 3,
+    sampler: Any = "random",
+    score: Any = "accuracy",
+    maximise: bool = True,
+    groups: Any = None,
+    split: Any = None,
+    expected: Mapping[str, Any] | None = None,
+    confidence: float = 0.95,
+    examples: int | None = None,
+    epochs: int | None = None,
+    seconds: float | None = None,
+    seed: int = 0,
+) -> SweepResult:
+    """Try settings of a space with several seeds each, and say which are best and which cannot be told from them.
+
+    Args:
+        model_or_objective: an `rn.Network`; a scikit-learn estimator or pipeline; or an objective, `f(settings, *,
+            seed)` or `f(settings, train, score, *, seed)` with two (x, y) that mltest draws. An objective returns a
+            score, or better one value an example.
+        space: names to `log(low, high)`, `uniform`, `integer`, `choice` or lists of values.
+        x, y: rows and answers, where mltest draws them.
+        trials: how many settings; 32 unless told, with sampler="grid" all of them.
+        seeds: how many trainings of each setting in the search.
+        sampler: "random", "grid", "sobol", "tpe", or a sampler of Optuna's.
+        score: "accuracy", "log_loss", "squared_error", "absolute_error", or f(y, predictions) with one value an
+            example. An objective brings its own.
+        maximise: whether more is better; losses by name are always made small.
+        groups: one label a row; rows of one group are never torn apart.
+        split: three shares for development, confirmation and test (60/20/20), or one of these words a row.
+        expected: the developer's choice. It is run too; the sweep fails when it lies outside the set.
+        confidence: of the set and of the interval.
+        examples: rows behind an objective's score, where it is a share of right answers.
+        epochs, seconds: the search ends when so many epochs or seconds are spent.
+        seed: of everything that is drawn.
+
+    Returns:
+        A `SweepResult`: passed where the set leaves something out, inconclusive where not, failed where `expected`
+        lies outside, error where no trial finished.
+
+    Raises:
+        InvalidInput: an argument cannot be used. What an objective raises is a failed trial with its traceback.
+
+    Sources: as of `mltest.sweeps.confidence_set` and `mltest.sweeps.winner`.
+    """
+    started = time.perf_counter()
+    adapted = adapt_sweep(model_or_objective)
+    one_score = find_score(score, maximise, regressor=adapted is not None and adapted.kind == "regressor")
+    problem = problem_of(model_or_objective, x, y, one_score, adapted)
+    the_space = space_of(space)
+    _check_numbers(trials=trials, seeds=seeds, confidence=confidence, examples=examples, epochs=epochs, seconds=seconds)
+    wanted = None if expected is None else the_space.check(expected, "expected")
+    direction = one_score.maximise if adapted is not None else maximise
+    for settings in _samples(the_space, seed):
+        problem.check(settings)
+    parts = _parts(problem, y, groups, split, one_score, seed)
+    tasks = Tasks(problem, parts, y, groups, seed, classes=one_score.classes)
+    search = Search(
+        sampler=sampler_of(
+            sampler, the_space, structural=problem.structural(list(the_space)), seed=seed, n_seeds=seeds
+        ),
+        worker=Worker(problem, deadline=None if seconds is None else time.monotonic() + seconds),
+        seeds=[seed_of(seed, "search", place) for place in range(seeds)],
+        task=tasks.task,
+        budget=Budget(trials=_limit(trials, sampler, epochs, seconds), epochs=epochs, seconds=seconds),
+        maximise=direction,
+        first=() if wanted is None else _complete(the_space, wanted),
+    )
+    question = Question(
+        subject=problem.name, confidence=confidence, expected=wanted, seed=seed, space=the_space, started=started,
+        score=one_score.name if adapted is not None else "score",
+        repeat=f"mltest.sweep(…, trials={trials}, seeds={seeds}, sampler={sampler!r}, seed={seed})",
+    )  # fmt: skip
+    with threadpool_limits(1):  # the same numbers on any number of threads, and none in another's way
+        return _run(search, tasks, question, examples)
+
+
+def _run(search: Search, tasks: Tasks, question: Question, examples: int | None) -> SweepResult:
+    """Search, confirm, score the test rows; after Ctrl-C, answer from what is done."""
+    stopped = ""
+    try:
+        search.run()
+        _run_expected(search, question)
+    except KeyboardInterrupt:
+        stopped = _("It was interrupted; this is what was done till then.")
+    if search.ended == "seconds":
+        stopped = _("Its time ran out; this is what was done till then.")
+    trials = search.trials()
+    question = replace(question, interrupted=stopped)
+    if tasks.parts is None:
+        return _on_rows_of_the_objective(trials, question, examples)
+    if not tasks.parts.confirms:
+        return _on_resamples(trials, question, tasks.parts)
+    if stopped or len(trials.judged) < 2:
+        return conclude(trials, replace(question, rows_of=_("on rows that chose it"), unknowable=_one_seed(trials)))
+    return _confirmed(search, trials, tasks, question)
+
+
+def _run_expected(search: Search, question: Question) -> None:
+    """The developer's choice, where it leaves names open: with these as the best setting has them."""
+    if question.expected is None or any(fits(one, question.expected) for one in search.settings):
+        return
+    trials = search.trials()
+    if not len(trials.judged) or question.space is None:
+        return
+    best = trials.settings[verdict_of(trials, seed=question.seed).best]
+    search.extra([_with(question.space, best, question.expected)])
+
+
+def _with(space: Space, settings: Settings, wanted: Mapping[str, Any]) -> Settings:
+    """The settings with the wanted values in their place; what then lacks a value has the middle of its range."""
+    chosen: Settings = {}
+    for name, domain in space.domains.items():
+        if exists(domain, chosen):
+            chosen[name] = wanted[name] if name in wanted else settings.get(name, domain.at(0.5))
+    return chosen
+
+
+def _on_rows_of_the_objective(trials: Trials, question: Question, examples: int | None) -> SweepResult:
+    trials = with_examples(trials, examples)
+    return conclude(
+        trials, replace(question, rows_of=_("on the rows that the objective chose"), unknowable=_one_seed(trials))
+    )
+
+
+def _on_resamples(trials: Trials, question: Question, parts: Parts) -> SweepResult:
+    n = len(parts.development)
+    return conclude(
+        replace(scores_alone(trials), overlap=SEARCH_SCORED / (1 - SEARCH_SCORED)),
+        replace(
+            question,
+            rows_of=_("over splits of the {n} rows").format(n=n),
+            approximate=_(
+                "{n} rows are too few for parts of their own, so the same ones were split again for every seed"
+            ).format(n=n),
+            unknowable=_one_seed(trials),
+        ),
+    )
+
+
+def _confirmed(search: Search, trials: Trials, tasks: Tasks, question: Question) -> SweepResult:
+    error = 1 - question.confidence
+    found = verdict_of(trials, confidence=1 - error * SEARCH_SHARE, seed=question.seed)
+    if _one_seed(trials):
+        found = everything_stays(found)
+    confirmation = Confirmation(
+        trials.settings, search.worker, tasks, search.maximise, question.confidence, question.seed
+    )
+    budget = len(trials.settings) * len(trials.seeds)
+    parts = tasks.parts
+    assert parts is not None
+    try:
+        confirmed, verdict = confirmation.run(found, budget)
+        whole = joined(found, verdict, confirmed.judged.tolist())
+        where = _("on {n} rows that did not choose it").format(n=len(parts.confirmation))
+        if len(parts.test):
+            tested = confirmation.test(verdict.best, verdict.spread)
+            if tested is not None:
+                whole = replace(whole, accuracy=tested[0], interval=tested[1])
+                where = _("on {n} test rows").format(n=len(parts.test))
+    except KeyboardInterrupt:
+        stopped = _("It was interrupted before the confirmation was over.")
+        return conclude(trials, replace(question, interrupted=stopped, unknowable=_one_seed(trials)))
+    return answered(trials, whole, replace(question, rows_of=where), finalists=confirmed)
+
+
+def _one_seed(trials: Trials) -> str:
+    """Why one seed cannot tell settings apart, or ""."""
+    if len(trials.seeds) > 1:
+        return ""
+    return _("With one seed nobody knows how much of a difference is the seed's: sweep with seeds=3 or more.")
+
+
+def _parts(problem: Problem, y: Any, groups: Any, split: Any, score: Score, seed: int) -> Parts | None:
+    if not problem.draws_rows:
+        if groups is not None or split is not None:
+            raise InvalidInput(
+                "sweep: groups and split are for rows that mltest divides. Write the objective as f(settings, train, "
+                "score, *, seed) and pass x and y."
+            )
+        return None
+    return divide(np.asarray(y), groups=groups, split=split, classes=score.classes and _few(y), seed=seed)
+
+
+def _few(y: Any) -> bool:
+    """Whether answers look like classes: words, or whole numbers of which each occurs often."""
+    labels = np.asarray(y)
+    return labels.ndim == 1 and (labels.dtype.kind not in "f") and len(np.unique(labels)) <= max(2, len(labels) // 5)
+
+
+def _samples(space: Space, seed: int) -> list[Settings]:
+    """A few settings from all over the space, for a look whether the model has such."""
+    rng = np.random.default_rng([seed, 9])
+    n = len(list(space))
+    corners = [[0.0] * n, [1 - 1e-9] * n]
+    return [space.at(point) for point in [*corners, *rng.random((8, n)).tolist()]]
+
+
+def _complete(space: Space, wanted: Settings) -> list[Settings]:
+    """The developer's choice, where it says everything that exists beside it."""
+    full = _with(space, {}, wanted)
+    return [full] if set(full) == set(wanted) else []
+
+
+def _limit(trials: int | None, sampler: Any, epochs: int | None, seconds: float | None) -> int | None:
+    if (
+        trials is not None
+        or (isinstance(sampler, str) and sampler == "grid")
+        or epochs is not None
+        or seconds is not None
+    ):
+        return trials
+    return DEFAULT_TRIALS
+
+
+def _check_numbers(*, trials: Any, seeds: Any, confidence: Any, examples: Any, epochs: Any, seconds: Any) -> None:
+    for name, value in (("trials", trials), ("seeds", seeds), ("examples", examples), ("epochs", epochs)):
+        if value is not None and (not isinstance(value, (int, np.integer)) or isinstance(value, bool) or value < 1):
+            raise InvalidInput(f"sweep: {name} is {value!r}. Pass a whole number of at least 1.")
+    if seconds is not None and (not isinstance(seconds, (int, float)) or not seconds > 0):
+        raise InvalidInput(f"sweep: seconds is {seconds!r}. Pass a number above 0.")
+    if not isinstance(confidence, float) or not 0.5 <= confidence < 1:
+        raise InvalidInput(f"sweep: confidence is {confidence!r}. Pass a probability in [0.5, 1), such as 0.95.")

@@ -1,0 +1,169 @@
+"""`sweep`, from the objective to the answer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import mltest
+from mltest.errors import InvalidInput
+
+SPACE = {"learning_rate": mltest.log(1e-4, 1e0), "activation": mltest.choice("relu", "tanh")}
+
+
+def bowl(settings: dict[str, Any], *, seed: int) -> float:
+    """Best at a learning rate of 0.01 with relu."""
+    noise = 0.01 * np.random.default_rng([seed, int(1e6 * settings["learning_rate"])]).normal()
+    return float(-((np.log10(settings["learning_rate"]) + 2) ** 2) - 0.5 * (settings["activation"] == "tanh") + noise)
+
+
+@pytest.mark.parametrize("sampler", ["random", "sobol", "grid", "tpe"])
+def test_the_best_of_an_objective_is_found(sampler: str) -> None:
+    result = mltest.sweep(bowl, SPACE, trials=40 if sampler != "grid" else None, sampler=sampler, seed=1)
+    assert result.passed
+    assert result.best["activation"] == "relu"
+    assert 0.002 < result.best["learning_rate"] < 0.05
+    assert result.best in result.best_set
+    assert not result.edges
+    assert "on the rows that the objective chose" in result.answer
+
+
+def test_a_best_value_on_the_edge_of_its_range_is_said() -> None:
+    def rising(settings: dict[str, Any], *, seed: int) -> float:
+        return float(np.log10(settings["learning_rate"]) + 0.01 * np.random.default_rng(seed).normal())
+
+    result = mltest.sweep(rising, SPACE, trials=24)
+    assert result.edges == {"learning_rate": "upwards"}
+    assert "extend learning_rate upwards" in result.answer
+
+
+def test_the_same_seed_gives_the_same_answer() -> None:
+    first, second = (mltest.sweep(bowl, SPACE, trials=12, sampler="tpe", seed=3) for _ in range(2))
+    assert first.to_run() == second.to_run()
+    assert first.frame().drop(columns="seconds").equals(second.frame().drop(columns="seconds"))
+
+
+def test_a_trial_that_raises_is_a_failed_trial_with_its_traceback() -> None:
+    def fragile(settings: dict[str, Any], *, seed: int) -> float:
+        if settings["activation"] == "tanh":
+            raise ZeroDivisionError("tanh is broken here")
+        return bowl(settings, seed=seed)
+
+    result = mltest.sweep(fragile, SPACE, trials=16)
+    failed = result.frame().query("status == 'failed'")
+    assert len(failed) > 0
+    assert failed.error.str.contains("tanh is broken here").all()
+    assert result.best["activation"] == "relu"
+    assert len(result.not_judged) == len(failed) // 3
+
+
+def test_no_trial_that_finishes_is_an_error() -> None:
+    def broken(settings: dict[str, Any], *, seed: int) -> float:
+        raise RuntimeError("no luck")
+
+    result = mltest.sweep(broken, SPACE, trials=4)
+    assert result.outcome == "error"
+    assert "no luck" in result.answer
+    assert result.best is None
+
+
+def test_nan_is_a_diverged_trial() -> None:
+    def sometimes(settings: dict[str, Any], *, seed: int) -> float:
+        return float("nan") if settings["learning_rate"] > 0.1 else bowl(settings, seed=seed)
+
+    frame = mltest.sweep(sometimes, SPACE, trials=16).frame()
+    assert (frame[frame.learning_rate > 0.1].status == "diverged").all()
+
+
+def test_another_number_of_values_is_a_failed_trial() -> None:
+    def careless(settings: dict[str, Any], *, seed: int) -> Any:
+        return np.full(7 if settings["activation"] == "tanh" else 9, bowl(settings, seed=seed))
+
+    frame = mltest.sweep(careless, {**SPACE, "activation": ["relu", "tanh"]}, sampler="grid").frame()
+    assert set(frame[frame.activation == "relu"].status) == {"finished"}
+    assert set(frame[frame.activation == "tanh"].status) == {"failed"}
+
+
+@pytest.mark.parametrize(("choice", "outcome"), [(0.01, "passed"), (0.9, "failed")])
+def test_the_developers_choice_is_run_and_judged(choice: float, outcome: str) -> None:
+    result = mltest.sweep(bowl, SPACE, trials=20, expected={"learning_rate": choice})
+    assert (result.frame().learning_rate == choice).any()
+    if outcome == "failed":
+        assert result.outcome == "failed"
+        assert "does not hold" in result.answer
+
+
+def test_ctrl_c_ends_with_an_answer_from_what_is_done() -> None:
+    calls = []
+
+    def impatient(settings: dict[str, Any], *, seed: int) -> float:
+        calls.append(seed)
+        if len(calls) > 70:
+            raise KeyboardInterrupt
+        return bowl(settings, seed=seed)
+
+    result = mltest.sweep(impatient, SPACE, trials=100)
+    assert result.interrupted
+    assert result.best is not None
+    assert "interrupted" in result.answer
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"model_or_objective": 3}, "cannot be swept"),
+        ({"model_or_objective": lambda a, b: 0}, "objective"),
+        ({"space": {}}, "empty"),
+        ({"trials": 0}, "trials is 0"),
+        ({"seeds": 1.5}, "seeds is 1.5"),
+        ({"sampler": "greedy"}, "greedy"),
+        ({"score": "beauty"}, "beauty"),
+        ({"expected": {"momentum": 1}}, "momentum"),
+        ({"expected": {"learning_rate": 7}}, "outside"),
+        ({"x": np.zeros((3, 2))}, "y is missing"),
+        ({"x": np.zeros((3, 2)), "y": np.zeros(2)}, "3 rows"),
+        ({"groups": [1, 2]}, "groups"),
+        ({"space": {"a": list(range(10**5)), "b": list(range(10**4))}, "sampler": "grid"}, "1,000,000,000"),
+    ],
+)
+def test_bad_input_is_one_clear_error(arguments: dict[str, Any], message: str) -> None:
+    with pytest.raises(InvalidInput, match=message):
+        mltest.sweep(**{"model_or_objective": bowl, "space": SPACE, "trials": 4, **arguments})
+
+
+def test_an_objective_of_the_second_form_is_confirmed_on_fresh_rows() -> None:
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(1000, 5))
+    y = (x[:, 0] + 0.3 * rng.normal(size=1000) > 0).astype(int)
+    seen = []
+
+    def nearest_mean(settings: dict[str, Any], train: Any, score: Any, *, seed: int) -> Any:
+        (x_train, y_train), (x_score, y_score) = train, score
+        seen.append(len(x_score))
+        columns = slice(0, settings["columns"]) if settings["first"] else slice(1, 1 + settings["columns"])
+        means = np.stack([x_train[y_train == k][:, columns].mean(axis=0) for k in (0, 1)])
+        distance = ((x_score[:, None, columns] - means) ** 2).sum(axis=2)
+        return distance.argmin(axis=1) == y_score
+
+    space = {"columns": [1, 2, 3], "first": [True, False]}
+    result = mltest.sweep(nearest_mean, space, x, y, sampler="grid")
+    assert result.passed
+    assert result.best["first"]
+    assert all(one["first"] for one in result.best_set)
+    assert "on 200 test rows" in result.answer
+    assert set(seen) == {150, 200}
+    assert len(result.frame()) == 18
+
+
+def test_few_rows_are_split_again_and_the_answer_is_called_approximate() -> None:
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(120, 2)), rng.integers(0, 2, 120)
+
+    def guess(settings: dict[str, Any], train: Any, score: Any, *, seed: int) -> Any:
+        return score[1] == settings["label"]
+
+    result = mltest.sweep(guess, {"label": [0, 1]}, x, y, sampler="grid", seeds=5)
+    assert "approximate" in result.answer
+    assert "120 rows" in result.answer
