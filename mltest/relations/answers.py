@@ -45,7 +45,7 @@ class Answers:
     @property
     def matrix(self) -> Array | None:
         """The values as (rows, outputs)."""
-        return None if self.values is None else self.values.reshape(len(self.values), -1)
+        return None if self.values is None else one_row_each(self.values)
 
     def text(self, row: int) -> str:
         """One row's answer, for a message."""
@@ -88,7 +88,7 @@ class Reading:
             raise ModelError(f"the scores are of type {second.dtype}. Numbers are needed, a score a class.")
         labels, values = None, None if second is None else second.astype(float)
         if self.labels:
-            labels = first.reshape(rows, -1)[:, 0] if first.size == rows else first
+            labels = one_row_each(first)[:, 0] if rows and first.size == rows else first
         elif values is None:
             values = _numbers(first)
         if labels is None and values is not None:
@@ -97,7 +97,7 @@ class Reading:
 
     def _labels_from(self, values: Array) -> Array | None:
         """The label that scores stand for: of one column the deciding value, of several the greatest."""
-        matrix = values.reshape(len(values), -1)
+        matrix = one_row_each(values)
         if values.ndim > 2 or self.kind in ("regressor", "scores"):
             return None
         if matrix.shape[1] != 1:
@@ -106,7 +106,7 @@ class Reading:
 
     def margins(self, values: Array) -> Array:
         """How far each row's greatest score is above its second; of one column: from the deciding value."""
-        matrix = values.reshape(len(values), -1)
+        matrix = one_row_each(values)
         if matrix.shape[1] == 1:
             return np.abs(matrix[:, 0] - self.deciding)
         ordered = np.sort(np.nan_to_num(matrix, nan=-np.inf), axis=1)
@@ -151,3 +151,8 @@ def _numbers(array: Array) -> Array:
         return array.astype(float)
     except (TypeError, ValueError) as error:
         raise ModelError(f"predict answered with {array.dtype}, which holds no numbers ({error}).") from error
+
+
+def one_row_each(values: Array) -> Array:
+    """As a matrix (rows, numbers of a row), of no rows too."""
+    return values.reshape(len(values), int(np.prod(values.shape[1:])))

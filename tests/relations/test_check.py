@@ -12,6 +12,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 import mltest
+import reference_net as rn
 from mltest.errors import InvalidInput
 
 X, Y = load_breast_cancer(return_X_y=True)
@@ -100,3 +101,12 @@ def test_a_model_without_answers_is_one_error_and_the_rest_follows(answer: Any) 
     run = mltest.check_relations(lambda rows: answer, X[:20])
     assert failed(run) == ["determinism"]
     assert all(r.because == "determinism" for r in run if r.outcome == "skipped")
+
+
+def test_a_model_that_answers_no_rows_with_no_answers_is_right() -> None:
+    network = rn.deep_network(n_inputs=4, hidden=(3,), n_outputs=2)
+    model = rn.Model(network, network.initial_parameters(seed=0))
+    run = mltest.check_relations(
+        model, np.random.default_rng(0).normal(size=(20, 4)), relations=["output_shape_stable"]
+    )
+    assert run["output_shape_stable"].passed, run["output_shape_stable"].message
