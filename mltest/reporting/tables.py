@@ -44,7 +44,7 @@ def cell(value: Cell) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, float):
-        return f"{value:.6g}".replace("nan", "NaN").replace("inf", "∞").replace("-", "−", 1 if value < 0 else 0)
+        return f"{value + 0.0:.6g}".replace("nan", "NaN").replace("inf", "∞").replace("-", "−", 1 if value < 0 else 0)
     return visible(str(value))
 
 

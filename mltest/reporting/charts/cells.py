@@ -72,7 +72,7 @@ def heat(evidence: Grid, _: Say) -> Heat | None:
     tall = min(30.0, max(cell, 12.0 if names and rows <= 20 else cell))
     inside = _Room(left, top, cell, tall, rows, columns)
     texts = [*_row_names(names, inside), *_column_names(evidence.columns[:columns], inside)]
-    width, height = 540.0, max(top + tall * rows + 40, 190.0)
+    width, height = 540.0, max(top + tall * rows + 8, top + 132)
     if evidence.y_label:
         texts.append(Place(4, 14, clamp(evidence.y_label, 30) + " ↓", "start"))
     if evidence.x_label:
@@ -81,7 +81,8 @@ def heat(evidence: Grid, _: Say) -> Heat | None:
     scale = Scale(low, high if high > low else low + 1, top + 120, top)
     texts += [Place(x + 18, scale(tick.value) + 4.5, tick.text, "start") for tick in scale.ticks(5)]
     if evidence.value_label:
-        texts.append(Place(x - 4, top - 12, clamp(evidence.value_label, 18), "start"))
+        room = max(12, int((width - x) / 7))
+        texts.append(Place(x - 4, top - 12, clamp(evidence.value_label, room), "start"))
     return Heat(
         width=width if x + 70 < width else x + 80, height=height, left=left, top=top,
         cell_width=round(cell, 3), cell_height=round(tall, 3), rows=rows, columns=columns,
