@@ -51,9 +51,11 @@ def holm(p_values: Sequence[float], alpha: float) -> list[bool]:
     return rejected
 
 
-def rank_p_value(followers: int, references: int) -> float:
-    """How often all of `followers` would exceed all of `references`, if both were drawn alike: 1 / C(f + r, f).
+def rank_p_value(beyond: int, followers: int, references: int) -> float:
+    """How often, if all were drawn alike, the `beyond` farthest would all be among the `followers`.
 
-    Source: the extreme case of Mann & Whitney 1947, Annals of Mathematical Statistics 18:50.
+    All orders are equally likely then: C(followers, beyond) / C(followers + references, beyond).
+
+    Source: counting; the extreme case of Mann & Whitney 1947, Annals of Mathematical Statistics 18:50.
     """
-    return 1 / math.comb(followers + references, followers)
+    return math.comb(followers, beyond) / math.comb(followers + references, beyond)

@@ -86,6 +86,15 @@ class TrainedObject(CopiedObject):
         trained = fresh.fit(x, y, **more)
         return type(self)(trained if hasattr(trained, "predict") else fresh)
 
+    def train_twice(self, first: tuple[Any, Array], second: tuple[Any, Array], *, seed: int) -> Self:
+        """Trained on the first rows and then, the same object, on the second."""
+        once = self.train(*first, seed=seed).model
+        for name in ("random_state", "seed"):
+            if isinstance(getattr(once, name, ""), int | None):
+                setattr(once, name, seed)
+        once.fit(*second)
+        return type(self)(once)
+
     @property
     def takes_weights(self) -> bool:
         return "sample_weight" in inspect.signature(self.model.fit).parameters

@@ -70,6 +70,13 @@ class Trains(Protocol):
 
 
 @runtime_checkable
+class Refits(Protocol):
+    def train_twice(self, first: tuple[Any, Array], second: tuple[Any, Array], *, seed: int) -> Predicts:
+        """One fresh model that is trained on the first rows, and then, the same object, on the second."""
+        ...
+
+
+@runtime_checkable
 class TrainsMany(Protocol):
     def train_many(self, data: Sequence[tuple[Any, Array]], seeds: Sequence[int]) -> Sequence[Predicts]:
         """One fresh model for each pair of rows and seed, trained together."""

@@ -7,20 +7,24 @@ from collections.abc import Callable
 import numpy as np
 
 from mltest.language import translate as _
-from mltest.models.capabilities import Array, Copies, Decides, HasModes, Saves, Trains
+from mltest.models.capabilities import Array, Copies, Decides, HasModes, Refits, Saves, Trains
 from mltest.relations.case import Case
+from mltest.relations.categories import categories
+from mltest.relations.images import layout_of
 from mltest.relations.relation import Relation
-from mltest.relations.rows import columns, is_frame, is_numeric, is_text
+from mltest.relations.rows import columns, is_frame, is_numeric, is_text, numeric_columns
 
 
-def reason_against(case: Case, relation: Relation) -> str:
-    """Why the relation does not apply, in words; "" if it does."""
+def reason_against(case: Case, relation: Relation, by_name: bool) -> str:
+    """Why the relation does not apply, in words; "" if it does. Who asks for it by name vouches for the family."""
     for need in relation.needs:
         reason = NEEDS[need](case)
         if reason:
             return reason
     families = case.subject.traits.families
-    if relation.families and not families & {*relation.families, "unknown"}:
+    if by_name:
+        return ""
+    if relation.families and not families & set(relation.families):
         return _("it holds for {families}; this is {family}").format(
             families=", ".join(relation.families), family=", ".join(sorted(families)) or _("of no known family")
         )
@@ -69,11 +73,12 @@ def _probabilities(case: Case) -> str:
 
 
 def look_like_probabilities(values: Array) -> bool:
-    """Whether most rows sum to 1 with no negative number: then all rows have to."""
+    """Whether most rows sum to 1, as scores do not by chance: then all rows have to, and none may be negative."""
     if values.shape[1] < 2:
         return False
-    alike = (values > -0.01).all(axis=1) & (np.abs(values.sum(axis=1) - 1) < 1e-2)
-    return bool(np.mean(alike) > 0.5)
+    sums = values.sum(axis=1)
+    likely = (values > -0.01).all(axis=1) & (np.abs(sums - 1) < 1e-2)
+    return bool(np.mean(np.abs(sums - 1) < 1e-3) > 0.9 or np.mean(likely) > 0.5)
 
 
 def _labels_and_scores(case: Case) -> str:
@@ -110,6 +115,64 @@ def _text(case: Case) -> str:
     return "" if is_text(case.x) else _("rows are no texts")
 
 
+def _more_classes(case: Case) -> str:
+    return "" if case.train is not None and len(np.unique(case.train[1])) > 2 else _("there are two classes")
+
+
+def _known_classes(case: Case) -> str:
+    """Whether the answers' columns can be paired with the classes of the training labels."""
+    if case.train is None:
+        return _("no train=(x, y) was given")
+    kinds = len(np.unique(case.train[1]))
+    width = None if case.answers.matrix is None else case.answers.matrix.shape[1]
+    return "" if width in (None, kinds) or (width == 1 and kinds == 2) else _("scores and classes do not pair")
+
+
+def _numeric_table(case: Case) -> str:
+    whole = isinstance(case.x, np.ndarray) or is_frame(case.x)
+    return "" if whole and numeric_columns(case.x) == columns(case.x) else _("not all columns are numbers")
+
+
+def _images(case: Case) -> str:
+    return "" if layout_of(case.x) is not None else _("rows are no pictures")
+
+
+def _sequences(case: Case) -> str:
+    steps = isinstance(case.x, np.ndarray) and case.x.ndim >= 2 and case.x.shape[1] > 1
+    return "" if steps else _("rows are no array (rows, steps, …)")
+
+
+def _pairs(case: Case) -> str:
+    x = case.x
+    if isinstance(x, list):
+        return "" if all(isinstance(row, list | tuple) and len(row) == 2 for row in x) else _("rows are no pairs")
+    width = x.shape[1] if getattr(x, "ndim", 0) >= 2 else 1
+    return "" if width % 2 == 0 and (getattr(x, "ndim", 0) == 2 or width == 2) else _("rows are no two halves")
+
+
+def _missing_values(case: Case) -> str:
+    holes = is_frame(case.x) and any(case.x[name].isna().any() for name in case.x.columns)
+    return "" if holes else _("no value is missing")
+
+
+def _categories(case: Case) -> str:
+    return "" if is_frame(case.x) and categories(case.x) else _("no column holds categories")
+
+
+def _declared(key: str) -> Callable[[Case], str]:
+    def need(case: Case) -> str:
+        given = getattr(case.declared, key)
+        declared = given is not None and given is not False and (not hasattr(given, "__len__") or len(given) > 0)
+        return "" if declared else _("{key} is not declared").format(key=key)
+
+    return need
+
+
+def _declared_monotonic(case: Case) -> str:
+    either = case.declared.increasing or case.declared.decreasing
+    return "" if either else _("neither increasing nor decreasing is declared")
+
+
 NEEDS: dict[str, Callable[[Case], str]] = {
     "two rows": _two_rows,
     "numbers": _numbers,
@@ -128,4 +191,18 @@ NEEDS: dict[str, Callable[[Case], str]] = {
     "regressor": _regressor,
     "classifier": _classifier,
     "text": _text,
+    "images": _images,
+    "sequences": _sequences,
+    "pairs": _pairs,
+    "missing values": _missing_values,
+    "categories": _categories,
+    "declared monotonic": _declared_monotonic,
+    "declared irrelevant": _declared("irrelevant"),
+    "declared protected": _declared("protected"),
+    "declared padding": _declared("padding"),
+    "declared causal": _declared("causal"),
+    "refits": _capability(Refits, "the model cannot be trained twice"),
+    "more classes": _more_classes,
+    "known classes": _known_classes,
+    "numeric table": _numeric_table,
 }

@@ -13,12 +13,24 @@ THEMES = (
     "batching",
     "outputs",
     "containers",
+    "categories",
+    "tables",
+    "sequences",
+    "images",
+    "texts",
+    "robustness",
+    "training_runs",
+    "training_rows",
     "training_columns",
+    "training_targets",
 )
 # Decided first, because their failure explains others'; then what tells most.
 FIRST = (
     "determinism", "input_unchanged", "call_order", "row_permutation", "batch_size", "duplicate_rows",
-    "batch_composition", "probability_simplex", "label_agreement", "dtype", "finite_output",
+    "batch_composition", "probability_simplex", "label_agreement", "monotonic", "irrelevant_feature",
+    "protected_attribute", "padding", "causality", "dtype", "finite_output", "serialization", "column_order",
+    "index_independence", "seed_determinism", "refit",
+    "test_row_leakage",
 )  # fmt: skip
 
 
@@ -35,7 +47,12 @@ def relations() -> tuple[Relation, ...]:
                 and all(member.id != other.id for other in found)
             ):
                 found.append(member)
-    return tuple(sorted(found, key=lambda one: FIRST.index(one.id) if one.id in FIRST else len(FIRST)))
+    return tuple(sorted(found, key=_place))
+
+
+def _place(relation: Relation) -> tuple[bool, int]:
+    # Training comes last: what models share, in a library or on a class, is moved by it.
+    return relation.stage == "training", FIRST.index(relation.id) if relation.id in FIRST else len(FIRST)
 
 
 @cache

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -26,10 +26,13 @@ from mltest.relations.following import judge_transformation
 from mltest.relations.invariances import invariance_relation
 from mltest.relations.relation import Finding, Relation
 from mltest.relations.rows import as_rows, count, describe
+from mltest.relations.trainer import Untrainable
 from mltest.results import Result, Run
 from mltest.statistics import holm
 
 ALPHA = 1e-4  # how often a run may call a right model broken, over all its statistical relations together
+# These train on fewer rows, or without a class: a learner may say that it cannot.
+SPLITTING = ("target_permuted", "test_row_leakage", "class_removal", "sample_removal", "more_data_no_worse", "refit")
 KINDS = ("classifier", "regressor", "scores")
 
 
@@ -39,7 +42,7 @@ def check_relations(
     y: Any = None,
     *,
     train: tuple[Any, Any] | None = None,
-    kind: Kind | None = None,
+    kind: Kind | str | None = None,
     declared: Declared | Mapping[str, Any] | None = None,
     relations: str | Relation | Sequence[str | Relation] = "auto",
     max_rows: int | None = None,
@@ -73,7 +76,7 @@ def check_relations(
     train = None if train is None else _checked_train(train)
     started = time.perf_counter()
     with kept_as_they_were():
-        subject = Subject(adapted, kind or adapted.kind, Budget(max_rows, max_calls))
+        subject = Subject(adapted, cast(Kind | None, kind or adapted.kind), Budget(max_rows, max_calls))
         case = Case(subject, x, y, declared, train, seed)
         results = _judge_all(case, _chosen(relations, declared))
     return Run(
@@ -146,7 +149,7 @@ def _judge_all(case: Case, chosen: list[tuple[Relation, bool]]) -> list[Result]:
     judged: list[tuple[Relation, Finding, float]] = []
     for relation, by_name in chosen:
         started = time.perf_counter()
-        finding = _judge(case, relation)
+        finding = _judge(case, relation, by_name)
         if finding.outcome == "skipped" and not by_name and not finding.because and _unasked(case, relation):
             continue
         if finding.outcome in ("failed", "error"):
@@ -164,13 +167,13 @@ def _unasked(case: Case, relation: Relation) -> bool:
     return relation.stage == "declared" or (relation.stage == "training" and case.train is None)
 
 
-def _judge(case: Case, relation: Relation) -> Finding:
+def _judge(case: Case, relation: Relation, by_name: bool) -> Finding:
     """One relation's finding; whatever goes wrong in it stays in it."""
     try:
         source = _source_error(case)
         if source is not None:
             return source
-        reason = reason_against(case, relation)
+        reason = reason_against(case, relation, by_name)
         if reason:
             return skipped(_("Does not apply: {reason}.").format(reason=reason))
         cause = case.cause_among(relation.after)
@@ -187,6 +190,10 @@ def _judge(case: Case, relation: Relation) -> Finding:
             ),
             measures={"needed_rows": float(spent.rows), "needed_calls": float(spent.calls)},
         )
+    except Untrainable as error:
+        if relation.id in SPLITTING:
+            return skipped(_("Not judged: {error}.").format(error=error))
+        return Finding(outcome="error", message=str(error), evidence=(traceback_of(error),))
     except MLTestError as error:
         evidence = (traceback_of(error),) if isinstance(error, ModelError) else ()
         return Finding(outcome="error", message=str(error), evidence=evidence)

@@ -9,7 +9,7 @@ import numpy as np
 
 from mltest.errors import ModelError
 from mltest.models.capabilities import Array
-from mltest.relations.answers import Answers
+from mltest.relations.answers import Answers, one_row_each
 from mltest.relations.asking import Subject
 from mltest.relations.rows import count, is_frame, is_numeric, numeric_columns, with_column
 
@@ -135,7 +135,7 @@ def differ(a: Array, b: Array) -> Array:
     unequal = np.asarray(a != b)
     if a.dtype.kind == "f" and b.dtype.kind == "f":
         unequal &= ~(np.isnan(a) & np.isnan(b))
-    return np.asarray(unequal.reshape(len(a), -1).any(axis=1))
+    return np.asarray(one_row_each(unequal).any(axis=1))
 
 
 def near_ties(

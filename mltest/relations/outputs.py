@@ -84,7 +84,7 @@ def _decimal_step(values: Array) -> float:
 )
 def label_agreement(case: Case) -> Finding:
     families = case.subject.traits.families
-    if families & {"svm", "tuned_threshold", "cross_validated"} and case.subject.traits.probabilities:
+    if families & {"svm", "tuned_threshold", "cross_validated", "centroid"} and case.subject.traits.probabilities:
         return skipped(_("of this family labels and probabilities are two models that may disagree"))
     values, labels = cast(Array, case.answers.matrix), cast(Array, case.answers.labels)
     classes = case.subject.traits.classes

@@ -152,7 +152,7 @@ def _without_each(case: Case, search: _Search, kept: Array, first: int) -> Array
     return kept
 
 
-def _typical(x: Any, name: Any) -> Any:
+def typical(x: Any, name: Any) -> Any:
     """A column's plain value: the median of numbers to two digits, the commonest of others."""
     values = column(x, name)
     if name in numeric_columns(x):
@@ -179,7 +179,7 @@ def _fewest_columns(case: Case, search: _Search, x: Any) -> tuple[Any, tuple[Any
                 continue
             plainer = x
             for name in group:
-                plainer = with_column(plainer, name, [_typical(case.x, name)] * count(x))
+                plainer = with_column(plainer, name, [typical(case.x, name)] * count(x))
             if search.breaks(plainer):
                 x = plainer
                 important = [name for name in important if name not in group]
@@ -199,7 +199,7 @@ def _plain_numbers(case: Case, search: _Search, x: Any, important: Sequence[Any]
     from hypothesis.errors import HypothesisException
 
     values = {name: column(x, name) for _, name in cells}
-    choices = [_plainer(values[name][row]) for row, name in cells]
+    choices = [plainer(values[name][row]) for row, name in cells]
 
     def built(picked: tuple[int, ...]) -> Any:
         plainer = x
@@ -226,7 +226,7 @@ def _plain_numbers(case: Case, search: _Search, x: Any, important: Sequence[Any]
     return built(picked)
 
 
-def _plainer(value: Any) -> list[Any]:
+def plainer(value: Any) -> list[Any]:
     """Ways to write a number, the plainest first, itself last."""
     number = float(value)
     if not np.isfinite(number):

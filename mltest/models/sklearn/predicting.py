@@ -66,6 +66,11 @@ class Estimator:
         more = {} if sample_weight is None else {self._weight_name(): sample_weight}
         return type(self)(fresh.fit(x, y, **more))
 
+    def train_twice(self, first: tuple[Any, Array], second: tuple[Any, Array], *, seed: int) -> Self:
+        """Trained on the first rows and then, the same object, on the second."""
+        once = self.train(*first, seed=seed).model
+        return type(self)(once.fit(*second))
+
     @property
     def takes_weights(self) -> bool:
         last = self.model.steps[-1][1] if hasattr(self.model, "steps") else self.model

@@ -1,0 +1,165 @@
+"""Training copies of a learner on rows that a relation asks for, and keeping what all relations share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, cast
+
+import numpy as np
+
+from mltest.errors import ModelError
+from mltest.models.capabilities import Array, Predicts, Trains, TrainsMany
+from mltest.relations.answers import Answers
+from mltest.relations.case import Case
+from mltest.relations.rows import count, duplicate, is_numeric, pick
+
+REFERENCES = 10  # other seeds, and as many trainings without one row
+EVALUATION_ROWS = 200
+BISECTIONS = 8
+
+
+class Untrainable(ModelError):
+    """The learner raised on the rows of a follow-up; its own exception is `__cause__`."""
+
+
+@dataclass
+class Trainer:
+    """Trains on rows, asks the trained, and keeps what was trained for all relations."""
+
+    case: Case
+    x: Any
+    y: Array
+    seed: int
+    trainings: int = 0
+
+    def learn(self, x: Any, y: Array, seed: int, weights: Array | None = None) -> Predicts:
+        """A model trained on these rows.
+
+        Raises:
+            Untrainable: the learner raised.
+        """
+        self.trainings += 1
+        learner = cast(Trains, self.case.subject.original)
+        more = {} if weights is None else {"sample_weight": weights}
+        try:
+            return cast(Predicts, learner.train(duplicate(x), np.array(y), seed=seed, **more))
+        except Exception as error:
+            said = str(error).strip().splitlines()[:1]
+            raise Untrainable(f"the learner raised {type(error).__name__}: {''.join(said)[:200]}") from error
+
+    def answers(self, x: Any, y: Array, seed: int, *, weights: Array | None = None, z: Any = None) -> Answers:
+        """What a model trained on these rows answers to z."""
+        return self.case.subject.ask(self.z if z is None else z, self.learn(x, y, seed, weights))
+
+    @cached_property
+    def model(self) -> Predicts:
+        """The source: trained on the tester's rows."""
+        return self.learn(self.x, self.y, self.seed)
+
+    @cached_property
+    def source(self) -> Answers:
+        return self.case.subject.ask(self.z, self.model)
+
+    @cached_property
+    def z(self) -> Any:
+        """The rows that trained models are asked: the tester's, and points between two of them where models part."""
+        z = pick(self.case.x, np.arange(min(self.case.n_rows, EVALUATION_ROWS)))
+        if not (is_numeric(z) and z.ndim == 2 and z.dtype.kind == "f" and not np.all(z == np.rint(z))):
+            return z
+        rng = np.random.default_rng([self.seed, 3])
+        answers = self.case.subject.ask(z, self.model)
+        if answers.labels is not None and answers.values is None:
+            return np.concatenate([z, self._boundary(z, answers.labels, rng)])
+        partners = z[rng.integers(len(z), size=len(z))]
+        return np.concatenate([z, (z + rng.random((len(z), 1)) * (partners - z)).astype(z.dtype)])
+
+    def _boundary(self, z: Array, labels: Array, rng: np.random.Generator) -> Array:
+        """Points at all distances from the boundary between labels: the share that flips measures how far it moved."""
+        a, b = (rng.integers(len(z), size=2 * len(z)) for _ in range(2))
+        apart = np.flatnonzero(labels[a].astype(str) != labels[b].astype(str))[:EVALUATION_ROWS]
+        a, b = a[apart], b[apart]
+        low, high = np.zeros(len(a)), np.ones(len(a))
+        for _step in range(BISECTIONS if len(a) else 0):
+            middle = (low + high) / 2
+            asked = self.case.subject.ask(_between(z, a, b, middle), self.model)
+            own = cast(Array, asked.labels).astype(str) == labels[a].astype(str)
+            low, high = np.where(own, middle, low), np.where(own, high, middle)
+        offsets = rng.choice([-1, 1], size=len(a)) * 2.0 ** -rng.integers(2, BISECTIONS + 1, size=len(a))
+        return _between(z, a, b, np.clip((low + high) / 2 + offsets, 0, 1))
+
+    @cached_property
+    def referred(self) -> list[Answers]:
+        """The answers of models trained with other seeds, and of models trained without one row."""
+        rng = np.random.default_rng([self.seed, 7])
+        n_rows = count(self.x)
+        runs = [(self.x, self.y, self.seed + 1 + k) for k in range(REFERENCES)]
+        for lost in rng.choice(n_rows, size=min(REFERENCES, n_rows), replace=False):
+            kept = np.delete(np.arange(n_rows), lost)
+            runs.append((pick(self.x, kept), self.y[kept], self.seed))
+        return self.many(runs)
+
+    def many(self, runs: list[tuple[Any, Array, int]]) -> list[Answers]:
+        """The answers of several trainings; together where the learner can, those of one shape at a time."""
+        learner = self.case.subject.original
+        if not isinstance(learner, TrainsMany):
+            return [answers for answers in (self._perhaps(*run) for run in runs) if answers is not None]
+        found: dict[int, Answers] = {}
+        shapes: dict[tuple[int, ...], list[int]] = {}
+        for position, (x, _y, _seed) in enumerate(runs):
+            shapes.setdefault(tuple(np.shape(x)), []).append(position)
+        for positions in shapes.values():
+            data = [(runs[p][0], runs[p][1]) for p in positions]
+            self.trainings += len(positions)
+            models = learner.train_many(data, [runs[p][2] for p in positions])
+            found |= {p: self.case.subject.ask(self.z, m) for p, m in zip(positions, models, strict=True)}
+        return [found[position] for position in range(len(runs))]
+
+    def _perhaps(self, x: Any, y: Array, seed: int) -> Answers | None:
+        """The answers, or None where the loss of a row leaves nothing to learn from."""
+        try:
+            return self.answers(x, y, seed)
+        except Untrainable:
+            return None
+
+    def references(self, compare: Callable[[Answers, Answers], float] | None = None) -> Array:
+        """How far other seeds, and the loss of one row, move the answers."""
+        return np.array([(compare or distance)(self.source, answers) for answers in self.referred])
+
+    def on_fresh_rows(self) -> Trainer:
+        """Another seed, and three quarters of the rows: what a finding has to be seen on again."""
+        rng = np.random.default_rng([self.seed, 11])
+        kept = np.sort(rng.choice(count(self.x), size=max(2, 3 * count(self.x) // 4), replace=False))
+        return Trainer(self.case, pick(self.x, kept), self.y[kept], self.seed + 1000)
+
+
+def _between(z: Array, a: Array, b: Array, share: Array) -> Array:
+    return np.asarray(z[a] + share[:, np.newaxis] * (z[b] - z[a]), dtype=z.dtype)
+
+
+def distance(a: Answers, b: Answers) -> float:
+    """How far two models are apart on the same rows: the mean difference of values in units of their spread, or the
+    share of labels that differ."""
+    if a.matrix is not None and b.matrix is not None:
+        if a.matrix.shape != b.matrix.shape:
+            return float("inf")
+        spread = float(np.nanmax(np.nanstd(a.matrix, axis=0), initial=0.0)) or float(np.nanmax(np.abs(a.matrix))) or 1.0
+        return float(np.nanmean(np.abs(a.matrix - b.matrix))) / spread
+    if a.labels is None or b.labels is None or len(a.labels) != len(b.labels):
+        return float("inf")
+    return float(np.mean(a.labels.astype(str) != b.labels.astype(str)))
+
+
+def trainer_of(case: Case) -> Trainer:
+    """The trainer of a case, made once."""
+    if case.trainer is None:
+        assert case.train is not None
+        x, y = case.train
+        case.trainer = Trainer(case, x, np.asarray(y), case.seed)
+    return cast(Trainer, case.trainer)
+
+
+def position_of(case: Case, row: int) -> int:
+    """The row in the tester's data that an evaluation row is, or lies next to."""
+    return int(case.chosen[row % min(case.n_rows, EVALUATION_ROWS)])
