@@ -6,11 +6,12 @@ Shapes in docstrings are those of one network; any axes in front of them are mem
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import reduce
 from typing import Any, ClassVar
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 
 from reference_net.layer import Array, Layer, Mode, Parameters, misfit
 
@@ -86,8 +87,8 @@ class Conv2D(Layer):
     z (batch, filters, rows, columns) with rows = ⌊(height + 2 padding − kernel) / stride⌋ + 1. As everywhere in
     machine learning the kernel is not flipped.
 
-    Written as a product of matrices: the windows of an image are the columns of a matrix (channels · kernel²,
-    rows · columns), the filters the rows of another.
+    Written as a product of matrices: what lies under each number of the kernel, over all windows, is a row of one
+    matrix (channels · kernel², rows · columns · batch); the filters are the rows of another.
 
     Source: LeCun et al. 1989; as a product: Chellapilla, Puri & Simard 2006.
     """
@@ -104,25 +105,30 @@ class Conv2D(Layer):
     def forward(self, parameters: Parameters, x: Array, mode: Mode) -> tuple[Array, Any]:
         if x.ndim < 4 or x.shape[-3] != self.channels or min(x.shape[-2:]) + 2 * self.padding < self.kernel:
             raise misfit(("batch", self.channels, "height", "width"), x, f"The kernel is {self.kernel} pixels wide.")
-        view = windows(pad(x, self.padding), self.kernel, self.stride)  # (…, batch, c, rows, columns, kernel, kernel)
-        rows, columns = view.shape[-4:-2]
-        unfolded = np.moveaxis(view, (-2, -1), (-4, -3)).reshape(*x.shape[:-3], -1, rows * columns)
-        z = as_matrix(parameters["weight"])[..., np.newaxis, :, :] @ unfolded
-        z += parameters["bias"][..., np.newaxis, :, np.newaxis]
-        return z.reshape(*z.shape[:-1], rows, columns), (unfolded, x.shape)
+        images = batch_last(x)
+        parts = under_kernel(pad(images, self.padding), self.kernel, self.stride)
+        *front, rows, columns, batch = parts[0].shape
+        unfolded = np.empty((*front, self.kernel**2, rows, columns, batch), x.dtype)
+        for place, part in enumerate(parts):
+            unfolded[..., place, :, :, :] = part
+        unfolded = unfolded.reshape(*front[:-1], -1, rows * columns * batch)
+        z = as_matrix(parameters["weight"]) @ unfolded
+        z += parameters["bias"][..., np.newaxis]
+        return batch_first(z.reshape(*z.shape[:-1], rows, columns, batch)), (unfolded, images.shape)
 
     def backward(self, parameters: Parameters, cache: Any, d_out: Array) -> tuple[Array, dict[str, Array]]:
         unfolded, shape = cache
-        d_z = d_out.reshape(*d_out.shape[:-2], -1)
+        filters = batch_last(d_out)
+        d_z = filters.reshape(*filters.shape[:-3], -1)
         weight = parameters["weight"]
-        d_weight = (d_z @ unfolded.mT).sum(axis=-3)
-        d_unfolded = as_matrix(weight).mT[..., np.newaxis, :, :] @ d_z
-        d_windows = d_unfolded.reshape(*d_z.shape[:-2], self.channels, self.kernel, self.kernel, *d_out.shape[-2:])
-        d_x = fold(np.moveaxis(d_windows, (-4, -3), (-2, -1)), shape[-2:], self.stride, self.padding)
+        d_weight = d_z @ unfolded.mT
+        d_unfolded = as_matrix(weight).mT @ d_z
+        d_parts = d_unfolded.reshape(*d_z.shape[:-2], self.channels, self.kernel**2, *filters.shape[-3:])
+        d_x = fold(np.moveaxis(d_parts, -4, 0), shape, self.kernel, self.stride, self.padding)
         natural = (self.filters, self.channels, self.kernel, self.kernel)
-        return d_x, {
+        return batch_first(d_x), {
             "weight": d_weight.reshape(*d_weight.shape[:-2], *natural),
-            "bias": d_z.sum(axis=-1).sum(axis=-2),
+            "bias": d_z.sum(axis=-1),
         }
 
     def parameter_shapes(self) -> dict[str, tuple[int, ...]]:
@@ -151,17 +157,19 @@ class MaxPool2D(Layer):
     natural_rank: ClassVar[int | None] = 4
 
     def forward(self, parameters: Parameters, x: Array, mode: Mode) -> tuple[Array, Any]:
-        view = windows(pad(x, self.padding, -np.inf), self.size, self.stride or self.size)
-        flat = view.reshape(*view.shape[:-2], -1)
-        first = flat.argmax(axis=-1)[..., np.newaxis]
-        return np.take_along_axis(flat, first, axis=-1)[..., 0], (first, x.shape)
+        images = batch_last(x)
+        parts = under_kernel(pad(images, self.padding, -np.inf), self.size, self.stride or self.size)
+        out = reduce(np.maximum, parts)
+        return batch_first(out), (parts, out, images.shape)
 
     def backward(self, parameters: Parameters, cache: Any, d_out: Array) -> tuple[Array, dict[str, Array]]:
-        first, shape = cache
-        d_flat = np.zeros((*d_out.shape, self.size**2), d_out.dtype)
-        np.put_along_axis(d_flat, first, d_out[..., np.newaxis], axis=-1)
-        d_windows = d_flat.reshape(*d_out.shape, self.size, self.size)
-        return fold(d_windows, shape[-2:], self.stride or self.size, self.padding), {}
+        parts, out, shape = cache
+        left = batch_last(d_out).copy()
+        d_parts = []
+        for part in parts:
+            d_parts.append(left * (part == out))
+            left -= d_parts[-1]  # given away: a second number as large gets none
+        return batch_first(fold(d_parts, shape, self.size, self.stride or self.size, self.padding)), {}
 
 
 @dataclass(frozen=True)
@@ -181,41 +189,58 @@ class AveragePool2D(Layer):
     natural_rank: ClassVar[int | None] = 4
 
     def forward(self, parameters: Parameters, x: Array, mode: Mode) -> tuple[Array, Any]:
-        view = windows(pad(x, self.padding), self.size, self.stride or self.size)
-        return view.mean(axis=(-2, -1)), x.shape
+        images = batch_last(x)
+        parts = under_kernel(pad(images, self.padding), self.size, self.stride or self.size)
+        return batch_first(reduce(np.add, parts) / self.size**2), images.shape
 
     def backward(self, parameters: Parameters, cache: Any, d_out: Array) -> tuple[Array, dict[str, Array]]:
-        each = (d_out / self.size**2)[..., np.newaxis, np.newaxis]
-        d_windows = np.broadcast_to(each, (*d_out.shape, self.size, self.size))
-        return fold(d_windows, cache[-2:], self.stride or self.size, self.padding), {}
+        each = batch_last(d_out) / self.size**2
+        d_x = fold([each] * self.size**2, cache, self.size, self.stride or self.size, self.padding)
+        return batch_first(d_x), {}
 
 
-def pad(x: Array, by: int, value: float = 0.0) -> Array:
-    """Images with a border of `by` pixels."""
+# Images are (…, batch, channels, height, width) to everyone outside. In here the batch comes last: what lies side by
+# side in memory is then worked on together, and one product does for all images. Both are views of the same numbers,
+# so that nothing is copied between two layers that work this way.
+
+
+def batch_last(x: Array) -> Array:
+    return np.moveaxis(x, -4, -1)
+
+
+def batch_first(images: Array) -> Array:
+    return np.moveaxis(images, -1, -4)
+
+
+def pad(images: Array, by: int, value: float = 0.0) -> Array:
+    """Images (…, height, width, batch) with a border of `by` pixels, in memory with the batch innermost."""
+    *front, height, width, batch = images.shape
     if by == 0:
-        return x
-    return np.pad(x, [(0, 0)] * (x.ndim - 2) + [(by, by), (by, by)], constant_values=value)
+        return np.ascontiguousarray(images)
+    padded = np.full((*front, height + 2 * by, width + 2 * by, batch), value, images.dtype)
+    padded[..., by : by + height, by : by + width, :] = images
+    return padded
 
 
-def windows(x: Array, size: int, stride: int) -> Array:
-    """A view of every window of the images: (…, height, width) as (…, rows, columns, size, size)."""
-    every = sliding_window_view(x, (size, size), axis=(-2, -1))
-    view: Array = every[..., ::stride, ::stride, :, :]
-    return view
+def under_kernel(images: Array, size: int, stride: int) -> list[Array]:
+    """For each number of the kernel, row by row, the pixels under it in all windows; views (…, rows, columns, batch)."""
+    rows, columns = ((length - size) // stride + 1 for length in images.shape[-3:-1])
+    return [
+        images[..., i : i + stride * (rows - 1) + 1 : stride, j : j + stride * (columns - 1) + 1 : stride, :]
+        for i in range(size)
+        for j in range(size)
+    ]
 
 
-def fold(d_windows: Array, image: tuple[int, ...], stride: int, padding: int) -> Array:
-    """The reverse of pad and windows for derivatives: what every window says of a pixel is added up.
-
-    (…, rows, columns, size, size) becomes (…, height, width).
-    """
-    height, width = image
-    rows, columns, size = d_windows.shape[-4], d_windows.shape[-3], d_windows.shape[-1]
-    padded = np.zeros((*d_windows.shape[:-4], height + 2 * padding, width + 2 * padding), d_windows.dtype)
-    for i in range(size):
-        for j in range(size):
-            padded[..., i : i + stride * rows : stride, j : j + stride * columns : stride] += d_windows[..., i, j]
-    return padded[..., padding : padding + height, padding : padding + width]
+def fold(d_parts: Iterable[Array], shape: tuple[int, ...], size: int, stride: int, padding: int) -> Array:
+    """Derivatives by the pixels under each number of the kernel, added up to derivatives by the images (shape)."""
+    d_parts = list(d_parts)
+    *_, height, width, batch = shape
+    front = d_parts[0].shape[:-3]
+    padded = np.zeros((*front, height + 2 * padding, width + 2 * padding, batch), d_parts[0].dtype)
+    for place, d_part in zip(under_kernel(padded, size, stride), d_parts, strict=True):
+        place += d_part
+    return padded[..., padding : padding + height, padding : padding + width, :]
 
 
 def as_matrix(weight: Array) -> Array:

@@ -1,7 +1,7 @@
 """A model in a file: one .npz with an array for each parameter and the architecture as JSON. Nothing in it is run.
 
-What is read is checked against what the architecture asks for before it is read: names, shapes, dtypes and sizes. So
-no file, however made, can run code, or fill more memory than the network that it declares.
+What is read is checked against what the architecture asks for before it is read: names, shapes, dtypes and sizes;
+and nothing may be compressed. So no file, however made, can run code, or fill more memory than it is long.
 """
 
 from __future__ import annotations
@@ -134,6 +134,8 @@ def _read(archive: zipfile.ZipFile) -> Model:
     names = [entry.filename for entry in entries]
     if len(set(names)) != len(names):
         raise UnreadableModel("an entry stands in it twice.")
+    if any(entry.compress_type != zipfile.ZIP_STORED or entry.compress_size != entry.file_size for entry in entries):
+        raise UnreadableModel("an entry is compressed, which rn.save never does: it could be of any size.")
     if ARCHITECTURE not in names:
         raise UnreadableModel(f"{ARCHITECTURE} is missing: this is no file of rn.save.")
     text = _bounded(archive, archive.getinfo(ARCHITECTURE), LARGEST_ARCHITECTURE)
@@ -166,7 +168,7 @@ def _array(archive: zipfile.ZipFile, name: str, natural: tuple[int, ...]) -> Arr
         if shape[len(shape) - len(natural) :] != natural or not all(type(n) is int and n >= 0 for n in shape):
             raise UnreadableModel(f"{name} has shape {shape!r:.60}, but its layer takes (…, {natural}).")
         size = math.prod(shape) * np.dtype(descr).itemsize
-        if size != info.file_size - 10 - length or size > 1100 * max(info.compress_size, 1):
+        if size != info.file_size - 10 - length:
             raise UnreadableModel(f"{name} says that it is {shape!r:.60}, but its entry is of another size.")
         content = stream.read(size + 1)
     if len(content) != size:
