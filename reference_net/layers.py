@@ -223,7 +223,7 @@ def pad(images: Array, by: int, value: float = 0.0) -> Array:
 
 
 def under_kernel(images: Array, size: int, stride: int) -> list[Array]:
-    """For each number of the kernel, row by row, the pixels under it in all windows; views (…, rows, columns, batch)."""
+    """For each number of the kernel, row by row, what it lies on in all windows: views (…, rows, columns, batch)."""
     rows, columns = ((length - size) // stride + 1 for length in images.shape[-3:-1])
     return [
         images[..., i : i + stride * (rows - 1) + 1 : stride, j : j + stride * (columns - 1) + 1 : stride, :]
