@@ -101,7 +101,9 @@ def find_root(case: Case) -> Root | None:
         return _confirmed(case, mending[0], present)
     # What interventions could have mended and did not leaves the layers' own symptoms as what remains.
     tried = bool(case.interventions.trials)
-    strong = [cause for cause, is_strong in present if is_strong or (tried and cause in OF_LAYERS)]
+    strong = [
+        cause for cause, is_strong in present if is_strong or (tried and cause in OF_LAYERS and _much(case, cause))
+    ]
     if strong:
         causes = tuple(dict.fromkeys([*strong, *(cause for cause, _strong in present)]))
         return Root(causes, location_of(case, causes[0]), True, None)
@@ -113,11 +115,20 @@ def find_root(case: Case) -> Root | None:
     return None
 
 
+def _remains(case: Case, cause: str) -> bool:
+    dead = signals.dead_layer(case.observed)
+    if cause not in OF_LAYERS:
+        return False
+    return cause != "dead_relu" or (dead is not None and dead.seen.dead >= 0.75 * dead.seen.units)
+
+
 def _confirmed(case: Case, trial: Trial, present: list[tuple[str, bool]]) -> Root:
     named = [cause for cause, _strong in present]
     first = trial.cause
-    scale = case.observed.loss.gradient_scale if case.observed.loss is not None else None
+    scale = signals.effective_scale(case.observed)
     lead = [first]
+    if first == "learning_rate_high" and trial.change.rate < 1e-2 and explodes(case):
+        lead = ["exploding_gradient", *(["bad_initialisation"] if signals.odd_start(case.observed) else []), first]
     if scale is not None and first == "learning_rate_high" and scale > 3:
         lead = ["gradient_scale", first]
     if scale is not None and first == "learning_rate_low" and scale < 1 / 3:
@@ -134,6 +145,13 @@ def _present(case: Case) -> list[tuple[str, bool]]:
     """Causes whose statistic is there, each with whether it is so strong that it stands without an intervention."""
     seen = case.observed
     found: list[tuple[str, bool]] = []
+    if explodes(case):
+        found.append(("exploding_gradient", False))
+        if signals.odd_start(seen) is not None:
+            found.append(("bad_initialisation", False))
+    scale = signals.effective_scale(seen)
+    if scale is not None and not 0.2 < scale < 5:
+        found.append(("gradient_scale", False))
     dead = signals.dead_layer(seen)
     if dead is not None:
         found.append(("dead_relu", dead.seen.dead >= STRONG_DEAD * dead.seen.units))
@@ -144,8 +162,6 @@ def _present(case: Case) -> list[tuple[str, bool]]:
     ratio = signals.gradient_ratio(seen)
     if ratio is not None and ratio < signals.TINY_RATIO:
         found.append(("vanishing_gradient", ratio < STRONG_RATIO))
-    if explodes(case):
-        found.append(("exploding_gradient", False))
     if signals.odd_start(seen) is not None:
         found.append(("bad_initialisation", False))
     if signals.inputs_unscaled(seen):

@@ -68,11 +68,11 @@ def gradient_ratio(observed: Observed) -> float | None:
 
 
 def update_ratio(observed: Observed) -> float | None:
-    """The largest update over weight of the first steps, the layer that moves most.
+    """The largest update over weight of the first two steps, the layer that moves most.
 
-    The largest and not the middle one: a first step that kills every unit is followed by none at all.
+    A first step that kills every unit is followed by none at all, and one that diverges by absurd ones.
     """
-    early = [step for step in observed.steps if step.step < 10]
+    early = [step for step in observed.steps if step.step < 2]
     if not early:
         return None
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -107,16 +107,18 @@ def is_cross_entropy(observed: Observed) -> bool:
 
 def odd_start(observed: Observed) -> tuple[WeightLayer, float] | None:
     """The layer whose initial weights or biases are furthest from its own rule, with the factor."""
-    worst: tuple[WeightLayer, float] | None = None
+    found: list[tuple[WeightLayer, float]] = []
     for layer in observed.layers:
         factor = 1.0
         if layer.usual_scale and layer.scale > 0:
             factor = max(layer.scale / layer.usual_scale, layer.usual_scale / layer.scale)
         if layer.bias > 1 and layer.usual_bias:
             factor = max(factor, layer.bias / layer.usual_bias)
-        if factor > 4 and (worst is None or factor > 1.5 * worst[1]):
-            worst = (layer, factor)
-    return worst
+        if factor > 4:
+            found.append((layer, factor))
+    worst = max((factor for _layer, factor in found), default=0.0)
+    # Where several are as far off, the one nearest the input comes first: the others only see what it makes.
+    return next(((layer, factor) for layer, factor in found if factor * 4 >= worst), None)
 
 
 def input_scale(observed: Observed) -> tuple[float, float] | None:
@@ -144,6 +146,16 @@ def targets_unscaled(observed: Observed) -> bool:
         return False
     y = observed.train.y.astype(float)
     return bool(np.abs(y.mean()) > 8 or y.std() > 8 or y.std() < 0.03)
+
+
+def effective_scale(observed: Observed) -> float | None:
+    """The gradient that the optimiser used over the textbook's for a mean over the batch; None where unknown."""
+    scale = observed.loss.gradient_scale if observed.loss is not None else None
+    uses = [use.used / use.contributed for use in observed.uses[:3] if use.contributed > 0]
+    if scale is None:
+        return None
+    scale *= float(np.median(uses)) if uses and not any(use.stale for use in observed.uses) else 1.0
+    return scale if np.isfinite(scale) else None
 
 
 def decays_early(observed: Observed) -> bool:

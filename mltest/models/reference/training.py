@@ -177,6 +177,7 @@ class _Member:
             optimizer_steps=done * -(-len(self.y) // self.batch_size),
             weight_decay=float(np.mean(getattr(self.optimizer, "weight_decay", 0.0))),
         )  # fmt: skip
+        observed.ordered = observed.train
         observed.symmetric = self._symmetric(parameters)
         observed.affine = self._affine()
         if bool(pick(history.diverged)):

@@ -25,12 +25,19 @@ class Locator(TorchFunctionMode):  # type: ignore[misc, unused-ignore]
         self.stack: list[str] = []
         self.layers: dict[Any, tuple[str, float]] = {}
         self.removers: list[Any] = []
+        self.last = ""  # the module that was left last: what is computed between modules follows it
         for name, module in model.named_modules():
-            if name:
-                self.removers.append(module.register_forward_pre_hook(lambda _, __, name=name: self.stack.append(name)))
-                self.removers.append(
-                    module.register_forward_hook(lambda _, __, ___: self.stack.pop(), always_call=True)
-                )
+            self.removers.append(module.register_forward_pre_hook(self._entering(name)))
+            self.removers.append(module.register_forward_hook(self._leaving, always_call=True))
+
+    def _entering(self, name: str) -> Callable[[Any, Any], None]:
+        def hook(_: Any, __: Any) -> None:
+            self.stack.append(name)
+
+        return hook
+
+    def _leaving(self, _: Any, __: Any, ___: Any) -> None:
+        self.last = self.stack.pop() or self.last
 
     def close(self) -> None:
         for remover in self.removers:
@@ -46,7 +53,7 @@ class Locator(TorchFunctionMode):  # type: ignore[misc, unused-ignore]
             self._hook_graph(args[0])
         result = function(*args, **(kwargs or {}))
         if isinstance(result, torch.Tensor) and result.is_floating_point() and name not in MASKING | {"__get__"}:
-            layer = self.stack[-1] if self.stack else ""
+            layer = (self.stack[-1] or self.last) if self.stack else ""
             if result.grad_fn is not None:
                 self.layers.setdefault(result.grad_fn, (layer, largest))
             if self.found is None and not bool(torch.isfinite(result.detach()).all()):

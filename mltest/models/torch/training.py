@@ -36,6 +36,7 @@ from mltest.models.torch.watching import StepWatch
 from mltest.models.torch.witness import Seen, Witness, weight_owners
 
 KEPT_ROWS = 4_096  # rows of data that are kept for the simple reference and the data checks
+ORDERED_ROWS = 600  # rows in the order of the data, in which labels may be off by some rows
 SCORED_ROWS = 256  # training rows scored after each epoch; at the end, all that are kept
 
 
@@ -176,10 +177,28 @@ class _Run:
         np.random.seed(self.seed % 2**32)  # noqa: NPY002 - the tester's own code may draw from it
         if self.change.fresh_start:
             draw_anew(self.model)
+            self._widen()
         if self.change.unregularised:
             for module in self.inner.modules():
                 if isinstance(module, DROPPING):
                     module.p = 0.0
+
+    def _widen(self) -> None:
+        """Glorot's or He's scale for hidden layers, so that a deep network starts well: torch's own rule is smaller."""
+        try:
+            x, _ = next(iter(self.train))
+            with Witness(weight_owners(self.inner), keep=True) as witness, torch.no_grad():
+                self.inner(*x) if isinstance(x, tuple) else self.inner(x)
+        except Exception:
+            return  # the model is not called on x itself
+        finally:
+            self.train.generator.manual_seed(self.seed)
+        modules = dict(self.inner.named_modules())
+        for call in witness.seen.activations:
+            module, gain = modules.get(call.layer), {"relu": 6**0.5, "tanh": 3**0.5}.get(call.kind)
+            if gain is not None and isinstance(module, torch.nn.Linear | torch.nn.modules.conv._ConvNd):
+                with torch.no_grad():
+                    module.weight.mul_(gain)
 
     def _epochs(self) -> None:
         self.epochs_seen: list[EpochSeen] = []
@@ -467,10 +486,14 @@ class _Run:
             )
         if self.validation is not None:
             observed.validation = self._validation_rows()
+        if self.train.pair is not None:
+            observed.ordered = self._rows([(x[:ORDERED_ROWS], y[:ORDERED_ROWS]) for x, y in [self.train.pair]])
         self._structure(observed)
         self._modes(observed)
+        observed.ascends = watch.ascends
         observed.weight_decay, observed.dropout = regularisation(self.model, self.optimizers)
         observed.moments = self._moments()
+        observed.affine = self._affine
         self._inputs(observed)
         if self.train_found is not None:
             validation = self.validation_found[0] if self.validation_found is not None else None
@@ -579,6 +602,8 @@ class _Run:
     def _is_affine(self) -> bool | None:
         if self.witnessed is None or len(set(self.witnessed.layers)) < 2:
             return None
+        if self.witnessed.activations:
+            return False  # near zero a tanh is as good as linear, and is one all the same
         last = self.witnessed.layers[-1]
 
         def output_of(rows: Any) -> Any:

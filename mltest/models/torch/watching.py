@@ -91,6 +91,7 @@ class StepWatch:
         self.values_a_channel: list[float] = []
         self.normalising_layer = ""
         self.seen_optimizers: dict[int, Any] = {}
+        self.ascends = False
         self.path: tuple[str, ...] = ()
         self.output: Any = None
         self.output_gradient: Any = None
@@ -244,6 +245,7 @@ class StepWatch:
             self._before = {name: w.detach().clone() for name, w in self.weights.items()}
             self._gradients = np.array([_norm(w.grad) for w in self.weights.values()])
         self._apply_change(optimizer)
+        self.ascends = self.ascends or any(g.get("maximize") or g.get("lr", 0) < 0 for g in optimizer.param_groups)
         self.rates.append(float(optimizer.param_groups[0].get("lr", float("nan"))))
 
     def _after_step(self, optimizer: Any, args: Any, kwargs: Any) -> None:
@@ -303,9 +305,12 @@ class StepWatch:
             stale = bool(_cosine(g, c + before) > 0.9999) and bool(
                 (g - c).norm() > 1e-2 * torch.minimum(before.norm(), g.norm())
             ) and bool(_cosine(g, c) < _cosine(g, c + before))  # fmt: skip
+        share = float(g.norm() / c.norm().clamp_min(1e-30))
         self.uses.append(
-            GradientUse(self.optimizer_steps, float(g.norm()), float(c.norm()), float(_cosine(g, c)), stale)
-        )
+            GradientUse(
+                self.optimizer_steps, float(g.norm()), float(c.norm()), float(_cosine(g, c)), stale, _by_scaler(share)
+            )
+        )  # fmt: skip
         self._used_before = g
 
     # -- interventions
@@ -326,6 +331,14 @@ class StepWatch:
         for group, key, value in reversed(self._changed):
             group[key] = value
         self._changed.clear()
+
+
+def _by_scaler(share: float) -> bool:
+    """A scaler of half precision divides by a power of two, which no clipping hits."""
+    if not 0 < share < 1 / 32:
+        return False
+    power = float(np.log2(share))
+    return abs(power - round(power)) < 1e-4
 
 
 def _flat(tensor: Any) -> Any:

@@ -28,6 +28,8 @@ LOSSES = {
 PAIRWISE = {"sub", "rsub", "__sub__", "__rsub__", "mul", "__mul__", "__rmul__", "add", "__add__", "mse_loss",
             "l1_loss", "smooth_l1_loss", "huber_loss", "eq", "__eq__", "div", "__truediv__"}  # fmt: skip
 DROPOUTS = {"dropout", "dropout1d", "dropout2d", "dropout3d", "alpha_dropout", "feature_alpha_dropout"}
+WEIGHING = ("linear", "conv", "embedding", "bilinear", "matmul", "__matmul__", "__rmatmul__", "mm", "bmm", "addmm",
+            "einsum", "lstm", "gru", "rnn", "multi_head_attention", "lstm_cell", "gru_cell")  # fmt: skip
 UNSCALING = "_amp_foreach_non_finite_check_and_unscale_"
 
 
@@ -90,11 +92,11 @@ class Witness(TorchFunctionMode):  # type: ignore[misc, unused-ignore]
         if name == "__get__" or not args:
             return
         owner = self._owner(args)
-        if owner is not None and isinstance(result, torch.Tensor):
+        if owner is not None and self._weighs(name, result):
             self.layer = owner
             self.convolution = name.startswith("conv")
             self.seen.layers.append(owner)
-            if self.keep:
+            if self.keep and isinstance(result, torch.Tensor):
                 self.seen.layer_outputs[owner] = result.detach()
         if name in ACTIVATIONS:
             after = result.detach().clone() if self.keep else None
@@ -111,10 +113,20 @@ class Witness(TorchFunctionMode):  # type: ignore[misc, unused-ignore]
         if name in PAIRWISE:
             self._note_broadcast(args, result)
 
+    def _weighs(self, name: str, result: Any) -> bool:
+        """Whether a function of a weight is a part of the forward pass, and none of the optimiser's or of a look."""
+        if isinstance(result, tuple) and result:  # recurrent layers
+            result = result[0]
+        if not isinstance(result, torch.Tensor):
+            return False
+        return name.startswith(WEIGHING) or (result.requires_grad and result.ndim > 0)
+
     def _owner(self, args: tuple[Any, ...]) -> str | None:
         for argument in args[:8]:
-            if isinstance(argument, torch.nn.Parameter) and id(argument) in self.owners:
-                return self.owners[id(argument)]
+            # A recurrent layer hands over its weights as a list.
+            for one in argument if isinstance(argument, list | tuple) else (argument,):
+                if isinstance(one, torch.nn.Parameter) and id(one) in self.owners:
+                    return self.owners[id(one)]
         return None
 
     def _note_broadcast(self, args: tuple[Any, ...], result: Any) -> None:

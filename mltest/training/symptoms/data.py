@@ -221,21 +221,14 @@ class ShuffledLabels(Symptom):
             return self.passes(_("Nothing speaks against the labels; validation rows alone are too few to tell more."))
         inside, chance = _crossed(validation, seen.task, case.seed)
         held, _chance = _crossed(train, seen.task, case.seed)
-        noise = 1 / np.sqrt(len(validation.y))
+        noise = float(np.sqrt(3 / len(validation.y)) / 2)  # of the score on a third of the validation rows
         measures = {"from_training": yard.best.score, "within_validation": inside, "within_training": held}
-        if not yard.learnable and inside - chance > max(0.1, 4 * noise * np.sqrt(max(chance * (1 - chance), 0.1))):
+        short = inside - held
+        if inside - chance > max(0.1, 4 * noise) and short > max(0.15, 4 * noise, 0.4 * (inside - chance)):
             return self.fails(
-                _("A simple reference learns from the validation rows' own labels ({inside}) and from the training "
-                  "labels no more than chance ({score}): training labels do not belong to their inputs.").format(
-                    inside=number(inside), score=number(yard.best.score)),
-                location="train", measures=measures,
-            )  # fmt: skip
-        gain = yard.best.score - yard.chance
-        if yard.learnable and gain > 0.2 and yard.best.score - held > max(0.4 * gain, 4 * noise):
-            return self.fails(
-                _("A simple reference finds the validation labels ({score}) and far fewer of held-out training labels "
-                  "({held}): part of the training labels do not belong to their inputs.").format(
-                    score=number(yard.best.score), held=number(held)),
+                _("A simple reference learns from the validation rows' own labels ({inside}) and far less from the "
+                  "training labels ({held} on rows held out): training labels do not belong to their inputs.").format(
+                    inside=number(inside), held=number(held)),
                 location="train", measures=measures,
             )  # fmt: skip
         return self.passes(_(self.says), **measures)
