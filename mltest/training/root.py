@@ -101,9 +101,7 @@ def find_root(case: Case) -> Root | None:
         return _confirmed(case, mending[0], present)
     # What interventions could have mended and did not leaves the layers' own symptoms as what remains.
     tried = bool(case.interventions.trials)
-    strong = [
-        cause for cause, is_strong in present if is_strong or (tried and cause in OF_LAYERS and _much(case, cause))
-    ]
+    strong = [cause for cause, is_strong in present if is_strong or (tried and _remains(case, cause))]
     if strong:
         causes = tuple(dict.fromkeys([*strong, *(cause for cause, _strong in present)]))
         return Root(causes, location_of(case, causes[0]), True, None)
