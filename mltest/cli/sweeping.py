@@ -81,8 +81,8 @@ def plan_to_judge(trials: Path, target: str | None, wanted: Wanted, *, examples:
     def judge() -> Any:
         import mltest
 
-        keywords = {} if wanted.maximise is None else {"maximise": wanted.maximise}
-        return mltest.judge(rows.x, examples=examples, **keywords)
+        keywords = {name: value for name, value in wanted.keywords().items() if name in ("maximise", "expected")}
+        return mltest.judge(rows.x, examples=examples, seed=seed or 0, **keywords)
 
     check = Check(kind="judge", name="judge", verb=judge, subject=trials.name, seed=seed or 0)
     return Plan(checks=(check,), subject=trials.name)

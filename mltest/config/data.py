@@ -53,6 +53,28 @@ class Rows:
             )
         return replace(self, x=x)
 
+    def column(self, name: str) -> Any:
+        """The values of one column."""
+        if hasattr(self.x, "columns"):
+            return self.x[name]
+        return self.x[:, self.position(name)]
+
+    def without(self, name: str) -> Rows:
+        """The same rows without one column.
+
+        Raises:
+            InvalidConfiguration: there is no such column.
+        """
+        if self.columns is None or name not in self.columns:
+            raise InvalidConfiguration(
+                f'{visible(self.name)} has no column "{visible(name)}"{suggestion(name, self.columns or ())}'
+            )
+        rest = tuple(column for column in self.columns if column != name)
+        if hasattr(self.x, "columns"):
+            return replace(self, x=self.x.drop(columns=[name]), columns=rest)
+        kept = [place for place, column in enumerate(self.columns) if column != name]
+        return replace(self, x=self.x[:, kept], columns=rest)
+
     def position(self, column: Any) -> Any:
         """The column as x knows it: by name in a frame, by position in an array."""
         if self.columns is None or hasattr(self.x, "columns") or not isinstance(column, str):

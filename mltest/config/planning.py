@@ -20,9 +20,14 @@ from mltest.config.plan import Check, Plan
 from mltest.config.positions import Path as KeyPath
 from mltest.config.reading import Document, read, refuse
 from mltest.relations.declared import Declared
+from mltest.sweeps.space import domain
 
 DECLARED = (
     "increasing", "decreasing", "irrelevant", "protected", "padding", "causal", "probabilities", "range",
+)  # fmt: skip
+SWEEP = (
+    "trials", "seeds", "sampler", "maximise", "expected", "jobs", "split", "confidence", "examples", "epochs",
+    "seconds",
 )  # fmt: skip
 
 
@@ -135,7 +140,8 @@ class _Planner(Ingredients):
     def sweep(self, section: schema.SweepSection, path: KeyPath) -> Callable[[], Any] | None:
         before = len(self.mistakes)
         space = {
-            name: self.attempt((*path, "space", name), partial(_setting, one)) for name, one in section.space.items()
+            name: self.attempt((*path, "space", name), partial(_domain, name, one))
+            for name, one in section.space.items()
         }
         objective = self.object(section.objective, (*path, "objective"))
         if section.objective is None:
@@ -144,14 +150,17 @@ class _Planner(Ingredients):
         score: Any = section.score
         if score is not None and ":" in score:
             score = self.object(score, (*path, "score"))
+        rows = self.rows
+        if section.groups is not None and rows is not None:
+            rows = self.attempt((*path, "groups"), partial(rows.without, section.groups))
         if objective is None or len(self.mistakes) > before:
             return None
-        x, y = (self.rows.x, self.rows.y) if self.rows else (None, None)
-        storage = str(self.document.folder / section.storage) if section.storage else None
         keywords = _given(
-            trials=section.trials, seeds=section.seeds, sampler=section.sampler, score=score,
-            maximise=section.maximise, expected=section.expected, storage=storage, jobs=section.jobs,
+            **{name: getattr(section, name) for name in SWEEP}, score=score,
+            storage=str(self.document.folder / section.storage) if section.storage else None,
+            groups=self.rows.column(section.groups) if self.rows and section.groups else None,
         )  # fmt: skip
+        x, y = (rows.x, rows.y) if rows else (None, None)
         return partial(
             call, "sweep", objective, space, x, y, **{"seed": self.seed_of(section), **keywords, **self.sweep_options}
         )
@@ -181,15 +190,8 @@ def _given(**keywords: Any) -> dict[str, Any]:
     return {name: value for name, value in keywords.items() if value is not None}
 
 
-def _setting(entry: schema.Range | list[Any]) -> Any:
-    import mltest
-
-    if isinstance(entry, list):
-        return entry
-    if entry.choice is not None:
-        return mltest.choice(*entry.choice)
-    kind = next(kind for kind in ("log", "uniform", "integer") if getattr(entry, kind) is not None)
-    return getattr(mltest, kind)(*getattr(entry, kind))
+def _domain(name: str, entry: schema.Range | list[Any]) -> Any:
+    return domain(name, entry if isinstance(entry, list) else entry.model_dump(exclude_none=True))
 
 
 def _word(name: str) -> str:

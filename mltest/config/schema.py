@@ -240,6 +240,8 @@ class Range(Section):
     """Whole numbers from low to high, both included."""
     choice: Annotated[list[Any], Field(min_length=1)] | None = None
     """One of these."""
+    when: dict[str, list[Any]] | None = None
+    """Another setting with the values for which this one exists, as { optimizer = ["momentum"] }."""
 
     @model_validator(mode="after")
     def _one_kind(self) -> Self:
@@ -275,7 +277,17 @@ class SweepSection(Check):
     maximise: bool | None = None
     """Whether a larger score is better."""
     groups: str | None = None
-    """The column that says which rows belong together: they are never split."""
+    """The column that says which rows belong together: they are never torn apart, and the model does not see it."""
+    split: Annotated[list[Share], Field(min_length=3, max_length=3)] | None = None
+    """The shares of rows for development, confirmation and test; 0.6, 0.2 and 0.2 unless told."""
+    confidence: Annotated[float, Field(ge=0.5, lt=1)] | None = None
+    """Of the set and of the interval; 0.95 unless told."""
+    examples: Count | None = None
+    """How many rows stand behind a score of an objective, where it is a share of right answers."""
+    epochs: Count | None = None
+    """The search ends when so many epochs are spent."""
+    seconds: Annotated[float, Field(gt=0)] | None = None
+    """The search ends after so many seconds."""
     expected: dict[str, Any] | None = None
     """The developer's choice: the check fails when it can be told from the best."""
     storage: str | None = None

@@ -44,3 +44,10 @@ def load_data(name: str) -> tuple[Any, Any, tuple[str, ...]]:
     except MissingLibrary as error:
         raise MissingDependency(str(error)) from error
     return data.x, data.y, data.names
+
+
+def describe_data(name: str) -> str:
+    """What a data set holds, in one line."""
+    from reference_net import datasets
+
+    return (datasets.LOADERS[name].__doc__ or "").strip().splitlines()[0]
