@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
@@ -15,8 +16,9 @@ from mltest.config.objects import blame, importing_from, load_object
 from mltest.config.positions import Path as KeyPath
 from mltest.config.reading import Document
 from mltest.config.words import suggestion, visible
-from mltest.errors import InvalidConfiguration, MLTestError
+from mltest.errors import InvalidConfiguration, InvalidInput, MLTestError
 from mltest.models.differentiable import has_gradients
+from mltest.models.sweeping import adapt_sweep
 from mltest.relations.catalogue import by_id
 
 T = TypeVar("T")
@@ -146,6 +148,25 @@ class Ingredients:
             if name not in known:
                 said = f'there is no relation "{visible(name)}"{suggestion(name, known)}'
                 self.note((*path, "relations", position), said)
+
+    def known_settings(self, section: schema.SweepSection, path: KeyPath, model: Any) -> None:
+        """Settings that a model of a known framework does not have; an objective takes any."""
+        adapted = adapt_sweep(model)
+        if adapted is None:
+            return
+        for name in section.space:
+            try:
+                adapted.check({name: None})
+            except InvalidInput as error:
+                # A value that cannot be is told when the sweep runs; here it is about the names that the model lists.
+                complaint, _, listed = str(error).partition(" It has ")
+                if repr(name) in complaint and listed:
+                    where = f'sweep "{visible(section.name)}"' if section.name else "sweep"
+                    known = re.findall(r"\w+", listed)
+                    said = f'unknown key "{visible(name)}" in {where}{suggestion(name, known)}'
+                    self.note((*path, "space", name), said)
+            except Exception:  # None is no value of this setting, so there is such a setting
+                continue
 
 
 def rows_for(model: Any, rows: Rows) -> Rows:

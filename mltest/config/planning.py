@@ -153,6 +153,8 @@ class _Planner(Ingredients):
         rows = self.rows
         if section.groups is not None and rows is not None:
             rows = self.attempt((*path, "groups"), partial(rows.without, section.groups))
+        if objective is not None:
+            self.known_settings(section, path, objective)
         if objective is None or len(self.mistakes) > before:
             return None
         keywords = _given(

@@ -143,7 +143,7 @@ def _unknown_expected(path: positions.Path, raw: Any, where: str) -> Iterable[Mi
     expected, space = (raw.get("expected"), raw.get("space")) if isinstance(raw, dict) else (None, None)
     if isinstance(expected, dict) and isinstance(space, dict):
         for name in expected.keys() - space.keys():
-            text = f'unknown key "{visible(name)}" in {where}, expected{suggestion(name, space)}'
+            text = f'unknown key "{visible(name)}" in {where}{suggestion(name, space)}'
             yield Misfit((*path, "expected", name), text)
 
 
