@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from reference_net.errors import InvalidShape
+from reference_net.errors import InvalidSetting, InvalidShape
 
 Array = NDArray[Any]
 Parameters = Mapping[str, Array]
@@ -68,9 +68,13 @@ class Layer:
         """The statistics after a training pass with this cache; whoever trains writes them back."""
         return {}
 
-    def features(self) -> int | None:
-        """How many numbers an example has behind this layer; None where the input decides."""
-        return None
+    def features(self, before: int | None) -> int | None:
+        """How many features a row has behind this layer, if it has `before` in front of it; None for images.
+
+        Raises:
+            InvalidSetting: this layer takes another number of features.
+        """
+        return before
 
     def settings(self) -> dict[str, Any]:
         """Numbers that may be one a member, by the field's name."""
@@ -81,3 +85,9 @@ def misfit(expected: Sequence[object], x: Array, remedy: str) -> InvalidShape:
     """The error for an input of a wrong shape; the network puts the layer's name in front."""
     wanted = ", ".join(map(str, expected))
     return InvalidShape(f"the input has shape {x.shape}, but (…, {wanted}) is expected. {remedy}")
+
+
+def agree(takes: int, before: int | None) -> None:
+    """Raises InvalidSetting where a layer takes another number of features than it is given."""
+    if before not in (None, takes):
+        raise InvalidSetting(f"takes {takes} features, but the layers in front of it give {before}.")

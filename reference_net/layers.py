@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from reference_net.layer import Array, Layer, Mode, Parameters, misfit
+from reference_net.layer import Array, Layer, Mode, Parameters, agree, misfit
 
 
 @dataclass(frozen=True)
@@ -34,8 +34,7 @@ class Dense(Layer):
     def forward(self, parameters: Parameters, x: Array, mode: Mode) -> tuple[Array, Array]:
         if x.shape[-1] != self.inputs:
             raise misfit(("batch", self.inputs), x, "Pass rows of as many features as the layer has inputs.")
-        z = x @ parameters["weight"]
-        z += parameters["bias"][..., np.newaxis, :]
+        z = x @ parameters["weight"] + parameters["bias"][..., np.newaxis, :]
         return z, x  # backward needs x and nothing else
 
     def backward(self, parameters: Parameters, cache: Array, d_out: Array) -> tuple[Array, dict[str, Array]]:
@@ -49,7 +48,8 @@ class Dense(Layer):
     def fans(self, name: str) -> tuple[int, int] | None:
         return (self.inputs, self.outputs) if name == "weight" else None
 
-    def features(self) -> int | None:
+    def features(self, before: int | None) -> int | None:
+        agree(self.inputs, before)
         return self.outputs
 
 
@@ -75,7 +75,7 @@ class Flatten(Layer):
     def backward(self, parameters: Parameters, cache: None, d_out: Array) -> tuple[Array, dict[str, Array]]:
         return d_out.reshape(*d_out.shape[:-1], *self.shape), {}
 
-    def features(self) -> int | None:
+    def features(self, before: int | None) -> int | None:
         return math.prod(self.shape)
 
 
@@ -112,8 +112,7 @@ class Conv2D(Layer):
         for place, part in enumerate(parts):
             unfolded[..., place, :, :, :] = part
         unfolded = unfolded.reshape(*front[:-1], -1, rows * columns * batch)
-        z = as_matrix(parameters["weight"]) @ unfolded
-        z += parameters["bias"][..., np.newaxis]
+        z = as_matrix(parameters["weight"]) @ unfolded + parameters["bias"][..., np.newaxis]
         return batch_first(z.reshape(*z.shape[:-1], rows, columns, batch)), (unfolded, images.shape)
 
     def backward(self, parameters: Parameters, cache: Any, d_out: Array) -> tuple[Array, dict[str, Array]]:
@@ -137,6 +136,9 @@ class Conv2D(Layer):
     def fans(self, name: str) -> tuple[int, int] | None:
         area = self.kernel**2
         return (self.channels * area, self.filters * area) if name == "weight" else None
+
+    def features(self, before: int | None) -> int | None:
+        return None
 
 
 @dataclass(frozen=True)
@@ -325,6 +327,10 @@ class BatchNorm(Layer):
             d_normal = d_normal - over_batch(d_normal)[..., np.newaxis, :] / d_out.shape[-2]
             d_normal -= normal * (over_batch(d_normal * normal)[..., np.newaxis, :] / d_out.shape[-2])
         return d_normal / deviation, d_parameters
+
+    def features(self, before: int | None) -> int | None:
+        agree(self.units, before)
+        return self.units
 
     def parameter_shapes(self) -> dict[str, tuple[int, ...]]:
         return {"scale": (self.units,), "shift": (self.units,)}

@@ -58,6 +58,11 @@ class Network:
     layers: tuple[Layer, ...]
     loss: Loss
 
+    def __post_init__(self) -> None:
+        if not self.layers:
+            raise InvalidSetting("a network with no layers has no scores. Pass at least one layer.")
+        self.n_outputs  # noqa: B018  looks through all layers once
+
     @cached_property
     def names(self) -> tuple[str, ...]:
         """The layers' names, from the input on."""
@@ -278,9 +283,20 @@ class Network:
 
     @cached_property
     def n_outputs(self) -> int:
-        """How many scores an example gets."""
-        known = (layer.features() for layer in reversed(self.layers))
-        return next(features for features in known if features is not None)
+        """How many scores an example gets.
+
+        Raises:
+            InvalidSetting: a layer takes another number of features than it is given, or no layer says how many.
+        """
+        features: int | None = None
+        for name, layer in self.named_layers():
+            try:
+                features = layer.features(features)
+            except InvalidSetting as error:
+                raise InvalidSetting(f"{name} {error}") from None
+        if features is None:
+            raise InvalidSetting(f"{self.names[-1]} gives images, not scores. End with Flatten and Dense.")
+        return features
 
     def settings(self) -> dict[str, Any]:
         """Numbers of layers and of the loss that may be one a member: {"dropout1.rate": …, "loss.smoothing": …}."""

@@ -9,7 +9,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from reference_net.layer import Array, Parameters
+from reference_net.layer import Array, Mode, Parameters
 from reference_net.network import Network
 
 CACHE = 3 * 2**20  # bytes that a step's working set may take: what a core has of the last-level cache
@@ -59,18 +59,15 @@ class Stacked:
             view[...] = values[name]
 
 
-def chunks(network: Network, members: int, batch: int, features: int, itemsize: int) -> Iterator[slice]:
+def chunks(network: Network, members: int, batch: int, row: tuple[int, ...], itemsize: int) -> Iterator[slice]:
     """The population in parts whose working set stays in cache. How it is cut never changes a number.
 
     A member's working set: its parameters and their gradients, and what each layer gives, forward and back.
     """
-    entries = sum(math.prod(shape) for shape in network.shapes.values())
-    outputs = features
-    widest = features
-    for layer in network.layers:
-        widest = layer.features() or widest
-        outputs += widest
-    per_member = itemsize * (2 * entries + 2 * batch * outputs)
-    at_a_time = max(1, CACHE // per_member)
+    zeros = {name: np.zeros(shape, np.float32) for name, shape in network.shapes.items()}
+    outputs, _ = network.trace(zeros, np.zeros((1, *row), np.float32), Mode())
+    per_row = math.prod(row) + sum(out.size for out in outputs.values())
+    entries = sum(zero.size for zero in zeros.values())
+    at_a_time = max(1, CACHE // (2 * itemsize * (entries + batch * per_row)))
     for start in range(0, members, at_a_time):
         yield slice(start, min(start + at_a_time, members))

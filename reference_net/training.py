@@ -107,10 +107,10 @@ def fit(
         clip=clip, schedule=schedule or ConstantRate(),
     )  # fmt: skip
     record = Record.blank(plan)
-    features = math.prod(plan.x.values.shape[-(network.natural_rank - 1) :])
+    row = plan.x.values.shape[plan.x.values.ndim - network.natural_rank + 1 :]
     try:
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # a member may diverge; its row says so
-            for part in chunks(network, plan.members, plan.batch_size, features, plan.dtype.itemsize):
+            for part in chunks(network, plan.members, plan.batch_size, row, plan.dtype.itemsize):
                 _Chunk(plan, record, np.arange(part.start, part.stop)).train(progress, observe)
     except KeyboardInterrupt:
         record.interrupted = True
