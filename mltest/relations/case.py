@@ -15,6 +15,7 @@ from mltest.relations.answers import Answers
 from mltest.relations.asking import Subject
 from mltest.relations.compare import Gaps, Tolerance, compare, measured
 from mltest.relations.declared import Declared
+from mltest.relations.precision import SINGLE
 
 SOURCE_ROWS = 1000  # with as many follow-up rows, a violation on 1 row of 200 is met with probability 0.993
 
@@ -29,6 +30,7 @@ class Case:
     declared: Declared
     train: tuple[Any, Array] | None
     seed: int
+    n_relations: int = 12  # that are to be judged: each takes its share of the budget
     trainer: Any = None  # of the relations on training, made when the first of them runs
     unanswered: str = ""  # the check that reported that the rows themselves are not answered
     trained: bool = False  # whether the subject was trained here because it was not fitted
@@ -44,7 +46,8 @@ class Case:
         n_rows = rows.count(self.given)
         limit = SOURCE_ROWS
         if self.subject.budget.max_rows is not None:
-            limit = min(limit, max(2, self.subject.budget.max_rows // 12))
+            # A relation asks the source, what follows from it once or twice, and shares in what is measured once.
+            limit = min(limit, max(2, self.subject.budget.max_rows // min(12, 3 + 2 * self.n_relations)))
         if n_rows <= limit:
             return np.arange(n_rows)
         return np.sort(self.rng("source").choice(n_rows, size=limit, replace=False))
@@ -67,12 +70,12 @@ class Case:
 
     @cached_property
     def tolerance(self) -> Tolerance:
-        return measured(self.subject, self.x, self.answers, self.repeated, self.rng("noise"))
+        return measured(self.subject, self.x, self.rng("noise"))
 
     @cached_property
     def single_tolerance(self) -> Tolerance:
         """What float32 would round: for rows that are handed over in another number type."""
-        return measured(self.subject, self.x, self.answers, self.repeated, self.rng("noise of float32"), as_single=True)
+        return measured(self.subject, self.x, self.rng("noise of float32"), at_least=SINGLE)
 
     @property
     def n_rows(self) -> int:

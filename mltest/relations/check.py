@@ -77,8 +77,9 @@ def check_relations(
     started = time.perf_counter()
     with kept_as_they_were():
         subject = Subject(adapted, cast(Kind | None, kind or adapted.kind), Budget(max_rows, max_calls))
-        case = Case(subject, x, y, declared, train, seed)
-        results = _judge_all(case, _chosen(relations, declared))
+        chosen = _chosen(relations, declared)
+        case = Case(subject, x, y, declared, train, seed, n_relations=len(chosen))
+        results = _judge_all(case, chosen)
     return Run(
         results=tuple(results), title=_("Relations"), subject=f"{subject.name}, {describe(x)}",
         seconds=time.perf_counter() - started,

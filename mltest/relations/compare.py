@@ -11,24 +11,22 @@ from mltest.errors import ModelError
 from mltest.models.capabilities import Array
 from mltest.relations.answers import Answers, one_row_each
 from mltest.relations.asking import Subject
-from mltest.relations.rows import count, is_frame, is_numeric, numeric_columns, with_column
+from mltest.relations.precision import DOUBLE, FLOORS, SINGLE, unit_of
+from mltest.relations.rows import count, is_frame, is_numeric, numeric_columns, pick, with_column
 
-SINGLE, DOUBLE = 1e-6, 1e-10  # the floors of float32 and float64, relative to the greatest answer
+NOISE_ROWS = 64  # that noise is measured on
 NUDGES = 12  # calls spent on telling a near tie from a real difference
 
 
 @dataclass(frozen=True)
 class Tolerance:
-    """How far answers may differ by rounding: one number an output, and what it was measured from."""
+    """How far answers may differ by rounding: one number an output."""
 
     outputs: Array  # (outputs,)
-    single: bool  # the model computes in float32
-
-    def widened(self, factor: float) -> Tolerance:
-        return Tolerance(self.outputs * factor, self.single)
 
     def at_least(self, relative: float, answers: Answers) -> Tolerance:
-        return Tolerance(np.maximum(self.outputs, relative * _scale(answers)), self.single)
+        """No less than this share of the greatest answer."""
+        return self if answers.matrix is None else Tolerance(np.maximum(self.outputs, relative * _scale(answers)))
 
 
 @dataclass(frozen=True)
@@ -48,48 +46,43 @@ class Gaps:
         return int(np.argmax(np.where(self.broken, self.ratios + 1e9 * self.labels, -1)))
 
 
-def measured(
-    subject: Subject, x: Any, answers: Answers, repeat: Answers, rng: np.random.Generator, *, as_single: bool = False
-) -> Tolerance:
+def measured(subject: Subject, x: Any, rng: np.random.Generator, *, at_least: float = 0.0) -> Tolerance:
     """The rounding noise of a model: a typical row's change when its inputs move by one unit in the last place.
 
-    Sixty-four times the noise is allowed (sums in another order round differently in every term), at least
-    1e-10 of the greatest answer, 1e-6 where the answers are those of float32; and twice what two identical calls
-    differed by, if that is within rounding.
+    Sixty-four times the noise is allowed (sums in another order round differently in every term), at least 1e-10 of
+    the greatest answer, 1e-6 where the model computes in float32; and twice what two identical calls differed by, if
+    that is within rounding. A few dozen rows are asked three times.
+
+    Args:
+        at_least: the unit in the last place to reckon with, where rows are handed over in a coarser type.
     """
+    some = pick(x, np.arange(min(count(x), NOISE_ROWS)))
+    answers, again = subject.ask(some), subject.ask(some)
     if answers.matrix is None:
-        return Tolerance(np.zeros(0), single=True)
-    scale = _scale(answers)
-    single = as_single or computes_in_single(answers)
-    moved = _moved(subject, x, rng, 2.0**-23 if single else 2.0**-52)
-    if not single and moved is not None and np.array_equal(moved, answers.matrix, equal_nan=True):
+        return Tolerance(np.zeros(0))
+    unit = max(unit_of(answers.matrix), at_least)
+    moved = _moved(subject, some, rng, unit)
+    if unit == DOUBLE and moved is not None and np.array_equal(moved, answers.matrix, equal_nan=True):
         # Nothing answers to the last digits of float64: the rows are cast to float32 before anything is computed.
-        single, moved = True, _moved(subject, x, rng, 2.0**-23)
-    noise = np.zeros_like(scale)
-    if moved is not None and moved.shape == answers.matrix.shape:
-        with np.errstate(invalid="ignore"):
-            noise = np.nan_to_num(np.quantile(np.abs(moved - answers.matrix), 0.75, axis=0), posinf=0.0)
-    repeated = np.zeros_like(scale)
-    if repeat.matrix is not None and repeat.matrix.shape == answers.matrix.shape:
-        with np.errstate(invalid="ignore"):
-            repeated = np.nan_to_num(np.max(np.abs(repeat.matrix - answers.matrix), axis=0), posinf=0.0)
-    floor = (SINGLE if single else DOUBLE) * scale
-    return Tolerance(np.maximum(floor, np.maximum(64 * noise, 2 * np.minimum(repeated, 1e-4 * scale))), single)
+        unit, moved = SINGLE, _moved(subject, some, rng, SINGLE)
+    scale = _scale(answers)
+    noise = _apart(moved, answers.matrix, 0.75)
+    repeated = np.minimum(_apart(again.matrix, answers.matrix, 1.0), 1e-4 * scale)
+    return Tolerance(np.maximum(FLOORS[unit] * scale, np.maximum(64 * noise, 2 * repeated)))
+
+
+def _apart(other: Array | None, values: Array, share: float) -> Array:
+    """How far this share of the rows lies apart at most, (outputs,)."""
+    if other is None or other.shape != values.shape:
+        return np.zeros(values.shape[1])
+    with np.errstate(invalid="ignore"):
+        return np.asarray(np.nan_to_num(np.quantile(np.abs(other - values), share, axis=0), posinf=0.0))
 
 
 def _moved(subject: Subject, x: Any, rng: np.random.Generator, relative: float) -> Array | None:
     nudged = nudge(x, rng, relative)
     answers = None if nudged is None else _try(subject, nudged)
     return None if answers is None else answers.matrix
-
-
-def computes_in_single(answers: Answers) -> bool:
-    """Whether every answer is a float32 number: such a model rounds to seven digits."""
-    values = answers.matrix
-    if values is None or not values.size:
-        return True
-    with np.errstate(over="ignore", invalid="ignore"):
-        return bool(np.array_equal(values, values.astype(np.float32).astype(float), equal_nan=True))
 
 
 def compare(expected: Answers, got: Answers, tolerance: Tolerance, subject: Subject) -> Gaps:
@@ -148,7 +141,7 @@ def near_ties(
     """
     tied = np.zeros(len(suspects), dtype=bool)
     for attempt in range(NUDGES):
-        relative = 2.0**-51 if attempt % 2 else 2.0**-22
+        relative = 2 * (DOUBLE if attempt % 2 else SINGLE)
         nudged = nudge(x, rng, relative, rows=suspects)
         moved = None if nudged is None else _try(subject, nudged)
         if moved is None:

@@ -43,9 +43,7 @@ def determinism(case: Case) -> Finding:
 def _rounding(answers: Answers) -> Tolerance:
     """What identical calls may differ by: the order of sums on several threads, no more."""
     outputs = 0 if answers.matrix is None else answers.matrix.shape[1]
-    return (
-        Tolerance(np.zeros(outputs), single=True).at_least(1e-6, answers) if outputs else Tolerance(np.zeros(0), True)
-    )
+    return Tolerance(np.zeros(outputs)).at_least(1e-6, answers)
 
 
 def _differs(case: Case, first: Answers, again: Answers, row: int, broken: Any, what: str) -> Finding:

@@ -180,10 +180,15 @@ def _has_missing(x: Any, rows: Array) -> bool:
     )
 
 
+def _only(row: int, n_rows: int) -> Array:
+    return np.asarray(np.arange(n_rows) == row)
+
+
 def _not_finite(case: Case, answers: Answers, rows: Any, note: str) -> Finding | None:
     if answers.matrix is None:
         return None
     wrong = ~np.asarray(np.isfinite(answers.matrix).all(axis=1))
+    wrong = np.array([bad and not _has_missing(rows, _only(i, len(wrong))) for i, bad in enumerate(wrong)])
     if not wrong.any():
         return None
     row = int(np.flatnonzero(wrong)[0])

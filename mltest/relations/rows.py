@@ -145,7 +145,9 @@ def columns(x: Any) -> list[Any]:
         return list(x.columns)
     if getattr(x, "ndim", 0) == 2:
         return list(range(x.shape[1]))
-    return list(range(len(x[0]))) if isinstance(x, list) and len(x) and isinstance(x[0], list | tuple) else []
+    if isinstance(x, list) and len(x) and all(isinstance(row, list | tuple) and len(row) == len(x[0]) for row in x):
+        return list(range(len(x[0]))) if np.ndim(x[0]) == 1 else []
+    return []
 
 
 def column(x: Any, name: Any) -> Array:

@@ -62,8 +62,8 @@ def _once_after_seed(trainer: Trainer) -> Predicts:
 
 def _same(case: Case, trainer: Trainer, expected: Answers, got: Answers, what: str, relation: Relation) -> Finding:
     outputs = 0 if expected.matrix is None else expected.matrix.shape[1]
-    tolerance = Tolerance(np.zeros(outputs), single=True)
-    gaps = case.gaps(expected, got, tolerance.at_least(1e-6, expected) if outputs else tolerance)
+    tolerance = Tolerance(np.zeros(outputs))
+    gaps = case.gaps(expected, got, tolerance.at_least(1e-6, expected))
     if not gaps.broken.any():
         return passed(_("{what}, the models answer alike.").format(what=what), rows=float(len(expected)))
     row = gaps.worst()
@@ -107,8 +107,8 @@ def test_row_leakage(case: Case) -> Finding:
     after = case.subject.ask(z, trainer.learn(pick(trainer.x, seen), trainer.y[seen], trainer.seed))
     what = _("after another model saw the held-out rows with wrong labels")
     outputs = 0 if before.matrix is None else before.matrix.shape[1]
-    tolerance = Tolerance(np.zeros(outputs), single=True)
-    gaps = case.gaps(before, after, tolerance.at_least(1e-6, before) if outputs else tolerance)
+    tolerance = Tolerance(np.zeros(outputs))
+    gaps = case.gaps(before, after, tolerance.at_least(1e-6, before))
     if not gaps.broken.any():
         return passed(_("{what}, the answers stay.").format(what=what), rows=float(len(before)))
     return Finding(

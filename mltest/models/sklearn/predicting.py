@@ -29,7 +29,7 @@ class Estimator:
             families=families_of(model),
             columns=None if columns is None else tuple(str(name) for name in columns),
             classes=None if classes is None or isinstance(classes, list) else np.asarray(classes),
-            probabilities=self._has_proba if self.kind == "classifier" else None,
+            probabilities=self._has_proba and not isinstance(classes, list) if self.kind == "classifier" else None,
             containers=True,
         )
 
@@ -40,7 +40,9 @@ class Estimator:
         if self.kind != "classifier":
             return None
         if self._has_proba:
-            return cast(Array, self.model.predict_proba(x))
+            scores = self.model.predict_proba(x)
+            # Of several targets it is a list, one array a target.
+            return np.concatenate(scores, axis=1) if isinstance(scores, list) else cast(Array, scores)
         return self.decision(x)
 
     def decision(self, x: Any) -> Array | None:
