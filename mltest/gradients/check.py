@@ -56,7 +56,7 @@ def check_gradients(
     try:
         problem = differentiable(model, x, y, loss=loss, at=at, only=patterns, seed=seed)
         with problem.preserved():
-            found = survey(problem, search=search, seed=seed)
+            found = survey(problem, seed=seed)
         result = answer(found, seed=seed)
     except MLTestError:
         raise

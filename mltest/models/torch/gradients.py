@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from fnmatch import fnmatchcase
@@ -12,9 +13,10 @@ import torch
 from torch.utils import _pytree as tree
 
 from mltest.errors import InvalidInput
-from mltest.models.capabilities import Array, LayerCall, Values
+from mltest.models.capabilities import Array, Differentiable, LayerCall, Values
 from mltest.models.torch.calls import Call, Recorder, array, is_real, pull_back
 from mltest.models.torch.losses import loss_for
+from mltest.models.torch.rest import Rest
 from mltest.models.torch.state import Attributes, RandomSources, lent, preserved
 
 
@@ -194,16 +196,50 @@ class TorchProblem:
             named |= {f"loss.{n}".rstrip("."): m for n, m in self.loss.function.named_modules()}
         with self.ready(self.whole.values, False) as leaves, recorder.recording(named):
             loss = self.run(leaves, False, recorder)
-            torch.autograd.backward(loss)
+            recorder.finish()
+            if loss.requires_grad:
+                torch.autograd.backward(loss)
         for parameter in known.values():
             parameter[1].grad = None
+        self._rests = _rests(self, recorder.calls)
         for call in recorder.calls:
             call.outputs = []
         return recorder.calls
 
+    def groups(self) -> Sequence[LayerCall]:
+        """Calls of modules that call others, the innermost first; what happens between layers happens in one."""
+        return [call for call in self.calls() if call.inner and call.reached]
+
+    def cut_off(self) -> Sequence[LayerCall]:
+        """Layers that something with a gradient went into and nothing with a gradient came out of."""
+        return [
+            call
+            for call in self.calls()
+            if call.asked and call.outputs_count and not call.inner and not call.differentiable.any()
+        ]
+
+    def rests(self) -> Sequence[Differentiable]:
+        """From each layer's output to the loss, from input to output."""
+        self.calls()
+        return self._rests
+
     def _all_parameters(self) -> dict[str, torch.nn.Parameter]:
         found = {n: p for n, p in self.model.named_parameters() if p.requires_grad}
         return found | self.parameters
+
+
+def _rests(problem: TorchProblem, calls: Sequence[Call]) -> list[Differentiable]:
+    found: list[Differentiable] = []
+    turns: Counter[int] = Counter()
+    for call in calls:
+        turn = turns[id(call.run)]
+        turns[id(call.run)] += 1
+        if call.inner or not isinstance(call.run, torch.nn.Module) or call.name.partition(".")[0] == "loss":
+            continue
+        real = [output for output in call.outputs if is_real(output)]
+        if real and real[0].requires_grad:
+            found.append(Rest(problem, call, turn, real[0]))
+    return found
 
 
 class Whole:
@@ -230,6 +266,15 @@ class Whole:
         problem = self._problem
         with problem.ready(values, precise) as leaves:
             loss = problem.run(leaves, precise)
+            wanted = {name: leaves[i] for name, i in problem.inputs.items()}
+            return pull_back([loss.reshape(1)], upstream, wanted | dict(problem.parameters))
+
+    def backward_with_other_draws(self, values: Values, upstream: Array) -> dict[str, Any]:
+        """As `backward`, with random states moved on between the two passes."""
+        problem = self._problem
+        with problem.ready(values, False) as leaves:
+            loss = problem.run(leaves, False)
+            problem.sources.move_on()
             wanted = {name: leaves[i] for name, i in problem.inputs.items()}
             return pull_back([loss.reshape(1)], upstream, wanted | dict(problem.parameters))
 
