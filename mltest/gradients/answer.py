@@ -24,9 +24,7 @@ HINTS = {
     "transposed": _("Look first at the order of the two factors of the matrix product in the backward pass."),
     "shifted_index": _("Look first at slices that are off by one, and at the direction of a roll."),
     "flipped_kernel": _("Look first at the kernel: the backward pass of a correlation is a convolution."),
-    "single_element": _(
-        "Look first at what treats this index unlike the others: a border, a padding, a default class."
-    ),
+    "single_element": _("Look first at what treats this index unlike the others: a border, padding, a default class."),
     "wrong_axis": _("Look first at the axis of sums and means in the backward pass."),
     "missing_derivative": _("Look first at the activation: its slope multiplies the gradient from above."),
     "zero_or_detached": _("Look first for detach(), .data, no_grad or item() between here and the loss."),
@@ -46,7 +44,7 @@ HINTS = {
 
 def answer(found: Found, *, seed: int) -> Result:
     """The one Result of a gradient check."""
-    common = {
+    common: dict[str, Any] = {
         "check": "gradients",
         "subject": found.problem.name,
         "seed": seed,

@@ -193,9 +193,8 @@ class Bench:
         for _ in range(2):
             shaken = {name: _jittered(value, rng) for name, value in self.native.items()}
             self.calls += 1
-            again = self.piece.backward(
-                shaken, upstream * (1 + self.native_epsilon * rng.uniform(-1, 1, upstream.shape))
-            )
+            above = upstream * (1 + self.native_epsilon * rng.uniform(-1, 1, upstream.shape))
+            again = self.piece.backward(shaken, above)
             for name, gradient in again.items():
                 first = plain[name]
                 if gradient is None or first is None:
@@ -203,12 +202,10 @@ class Bench:
                 change = (gradient.astype(np.float64) - first) ** 2 / 2
                 before = squares[name]
                 squares[name] = change if before is None else before + change
-        return {
-            name: None if square is None else self._limited(square, plain[name]) for name, square in squares.items()
-        }
+        return {name: None if s is None else self._limited(s, plain[name]) for name, s in squares.items()}
 
     def _limited(self, squares: Array, gradient: Array | None) -> Array:
-        """What may count as rounding: a gradient that shakes more than this is computed too coarsely, a fault itself."""
+        """What may count as rounding: one that shakes more is computed too coarsely, a fault itself."""
         assert gradient is not None
         rounding = np.sqrt(squares)
         most = ROUNDING_FLOAT32 if self.coarse else ROUNDING_FLOAT64

@@ -29,7 +29,7 @@ class Place:
 def between_layers(problem: HasConnections, wrong: Sequence[Wrong], whole: Bench, rng: np.random.Generator) -> Place:
     """The smallest group of layers that is wrong as a whole, or the last output whose gradient is wrong."""
     place = _cut_off(problem, whole, wrong) or _shared(problem, whole, wrong) or _in_a_group(problem, rng)
-    return place or _after_an_output(problem, wrong, whole, rng) or _in_parameters(whole, wrong, rng)
+    return place or _after_an_output(problem, wrong, whole, rng) or _in_parameters(problem, whole, wrong, rng)
 
 
 def _cut_off(problem: HasConnections, whole: Bench, wrong: Sequence[Wrong]) -> Place | None:
@@ -58,7 +58,10 @@ def _in_a_group(problem: HasConnections, rng: np.random.Generator) -> Place | No
 
 def _ordered(fits: list[Fit], writers: list[Fit]) -> list[Fit]:
     """What fits first; a write in place, which most nets have somewhere, before a mere guess."""
-    return writers + fits if not fits or fits[0].guess else fits + writers
+    if fits and not fits[0].guess:
+        return fits + writers
+    cut = Fit("zero_or_detached", _("a path between the layers is cut off (detached)"), guess=True)
+    return [*writers, cut, Fit("missing_term", _("a term is left out"), guess=True)]
 
 
 def _inside(problem: HasConnections, group: LayerCall) -> list[LayerCall]:
@@ -122,9 +125,25 @@ def _after_an_output(
     return None
 
 
-def _in_parameters(whole: Bench, wrong: Sequence[Wrong], rng: np.random.Generator) -> Place:
+def _all_calls_counted(problem: HasConnections, whole: Bench, block: str) -> bool:
+    """Whether a parameter gets just what the layers that use it give: then what it lacks comes from outside them."""
+    gradient, shares = whole.piece.backward(whole.piece.values, np.ones(1)).get(block), _contributions(problem, block)
+    if gradient is None or not shares:
+        return False
+    total = np.sum(list(shares.values()), axis=0)
+    return bool(np.linalg.norm(total - gradient) <= 1e-3 * np.linalg.norm(total))
+
+
+def _in_parameters(problem: HasConnections, whole: Bench, wrong: Sequence[Wrong], rng: np.random.Generator) -> Place:
     """Every path through the layers is right: the parameter itself gets a wrong gradient, as from a penalty."""
     fits = explain_worst(whole, list(wrong), rng, whole=True)
+    if not fits or fits[0].guess or fits[0].cause not in ("penalty", "sign", "clipped"):
+        counted = [item for item in wrong if _all_calls_counted(problem, whole, item.block)]
+        if counted:
+            words = _("it is used somewhere else too, and that use does not count")
+            name = counted[-1].block
+            found = [Fit("shared_once", words), *fits]
+            return Place(name, _("in {block}").format(block=name), whole, counted, found)
     last = wrong[-1].block
     return Place(last, _("in {block}").format(block=last), whole, list(wrong), fits)
 

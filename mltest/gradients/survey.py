@@ -98,9 +98,7 @@ def _not_finite(problem: HasGradients, loss: float) -> str:
         for call in problem.layers():
             if not np.all(np.isfinite(call.forward(call.values))):
                 given = all(np.all(np.isfinite(value)) for value in call.values.values())
-                where = f"first in layer {call.name!r}" + (
-                    "" if given else ", whose inputs or parameters are not finite"
-                )
+                where = f"first in layer {call.name!r}" + ("" if given else ", whose inputs are not finite either")
                 break
     return f"the loss is {loss}, {where}. Pass x, y and parameters with which it is finite."
 

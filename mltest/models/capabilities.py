@@ -183,6 +183,15 @@ class HasConnections(HasLayers, Protocol):
 
 
 @runtime_checkable
+class HasMemory(HasGradients, Protocol):
+    """A model that may remember earlier batches."""
+
+    def after_another_batch(self) -> HasGradients | None:
+        """The same question after a pass over other rows; None where that pass changes nothing about the gradient."""
+        ...
+
+
+@runtime_checkable
 class HasVariants(HasGradients, Protocol):
     """A model that can be asked the same about other data."""
 

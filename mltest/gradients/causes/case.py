@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -16,6 +17,9 @@ from mltest.models.capabilities import Array
 # What numeric derivatives of single elements may cost, in seconds and in elements.
 SECONDS, MOST_ELEMENTS = 0.8, 2000
 CLOSE = 1e-4  # two gradients this near to each other (relative, as vectors) are taken for the same
+
+
+_FLOWS = re.compile(r"\.(input|output)\d*$")  # blocks that are no parameters
 
 
 @dataclass(frozen=True)
@@ -69,7 +73,7 @@ class Case:
 
     @property
     def is_input(self) -> bool:
-        return self.block == "x" or ".input" in self.block or self.block.startswith(("x[", "input"))
+        return self.block == "x" or self.block.startswith(("x[", "input")) or _FLOWS.search(self.block) is not None
 
     @cached_property
     def outputs(self) -> Array:

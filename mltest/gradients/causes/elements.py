@@ -42,7 +42,7 @@ def duplicates(case: Case) -> Fit | None:
 
 
 def clipped(case: Case) -> Fit | None:
-    """It does not grow with the gradient from above: small enough, it is right; or a ceiling is reached again and again."""
+    """It does not grow with the gradient from above: small enough, it is right; or a ceiling is met again and again."""
     small = 1e-4
     again = case.bench.backward(case.upstream * small).get(case.block)
     if again is not None:
@@ -69,9 +69,8 @@ def low_precision(case: Case) -> Fit | None:
     bits = _mantissa_bits(native)
     own = 24 if native.dtype == np.float32 else 53
     if bits is not None and bits < own and _rounded_alike(case, 2.0**-bits * 64):
-        return Fit(
-            "low_precision", _("its numbers have {bits} bits: it is computed in low precision").format(bits=bits)
-        )
+        words = _("its numbers have {bits} bits: it is computed in low precision")
+        return Fit("low_precision", words.format(bits=bits))
     relative = _relative(case)
     if relative.size >= 8 and np.median(np.abs(relative)) < 2e-2 and np.max(np.abs(relative)) < 0.5:
         up = float(np.mean(relative > 0))

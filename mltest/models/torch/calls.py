@@ -248,7 +248,7 @@ class Recorder:
 
 def _requires_gradient(call: Call, arguments: Any) -> bool:
     tensors = [leaf for leaf in tree.tree_leaves(arguments) if isinstance(leaf, torch.Tensor)]
-    return any(tensor.requires_grad for tensor in (*tensors, *call.parameters.values()))
+    return any(bool(tensor.requires_grad) for tensor in (*tensors, *call.parameters.values()))
 
 
 def _holds_tensor(value: Any) -> bool:
@@ -257,8 +257,8 @@ def _holds_tensor(value: Any) -> bool:
 
 def _same(now: torch.Tensor, before: torch.Tensor) -> bool:
     if now.shape != before.shape or now.layout != torch.strided:
-        return now.shape == before.shape
-    return bool(torch.equal(now.detach(), before) or torch.allclose(now.detach(), before, 0, 0, equal_nan=True))
+        return bool(now.shape == before.shape)
+    return bool(torch.equal(now.detach(), before)) or bool(torch.allclose(now.detach(), before, 0, 0, equal_nan=True))
 
 
 def _keep(call: Call, where: slice) -> Callable[[torch.Tensor], None]:

@@ -210,7 +210,8 @@ IN_DENSE = [
     in_dense("weight: 1 % too large", dense(change(weight=lambda g: g * 1.01)), "constant_factor", depth=10),
     in_dense("weight: transposed", dense(change(weight=lambda g: g.T.contiguous())), "transposed"),
     Fault("weight: read in the wrong order", dense_net(lambda: nn.Sequential(
-        spoilt.linear(6, 3, change(weight=lambda g: g.T.reshape(g.shape))), nn.Linear(3, 6))), ("4.0",), ("transposed",)),
+        spoilt.linear(6, 3, change(weight=lambda g: g.T.reshape(g.shape))), nn.Linear(3, 6))), ("4.0",),
+        ("transposed",)),
     in_dense("input: transposed weight", dense(replace(x=lambda v, u, g: u @ v["weight"].T)), "transposed",
              "missing_derivative", "missing_term"),
     in_dense("weight: rolled rows", dense(change(weight=lambda g: g.roll(1, 0))), "shifted_index"),
