@@ -35,8 +35,20 @@ class Trained:
 class Sweeps(Protocol):
     """It can be trained afresh with other settings."""
 
-    name: str
-    kind: Kind | None
+    @property
+    def name(self) -> str:
+        """What is swept, in a word."""
+        ...
+
+    @property
+    def kind(self) -> Kind | None:
+        """What it answers."""
+        ...
+
+    @property
+    def side_by_side(self) -> bool:
+        """Whether trainings of one group are cheaper together than one by one."""
+        ...
 
     def check(self, settings: Mapping[str, Any]) -> None:
         """Raise InvalidInput if the model has no such setting; the message names those that it has."""

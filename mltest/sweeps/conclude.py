@@ -117,6 +117,12 @@ def answered(trials: Trials, verdict: Verdict, question: Question, finalists: Tr
     )
 
 
+def check_confidence(confidence: Any, where: str) -> None:
+    """Raise InvalidInput unless it is a probability that makes sense here."""
+    if not isinstance(confidence, (int, float)) or not 0.5 <= confidence < 1:
+        raise InvalidInput(f"{where}: confidence is {confidence!r}. Pass a probability in [0.5, 1), such as 0.95.")
+
+
 def is_share(trials: Trials) -> bool:
     """Whether the scores are shares, to be said in percent."""
     found = [e.values for e in trials.evaluations.values() if e.values is not None]

@@ -45,6 +45,7 @@ class ReferencePopulation:
     """A network whose settings are swept; what is not in the space stays as it is in the network."""
 
     network: rn.Network
+    side_by_side: bool = True
 
     @property
     def name(self) -> str:
