@@ -15,8 +15,11 @@ from mltest.reporting.text import LONGEST_NAME, clamp, one_line, slug
 from mltest.results import Result, Run
 
 MANY_CHECKS = 20  # from here on the page offers search and filters
-TAKEN = ("summary", "findings", "inconclusive", "passed", "skipped")  # ids of sections
-FEW_CHECKS = 12  # up to here the evidence of passes stands open too
+TAKEN = ("summary", "overview", "findings", "inconclusive", "passed", "skipped")  # ids of sections
+VERY_MANY_CHECKS = 400  # from here on what is not in view is laid out when it comes into view
+FEW_CHECKS = 12  # beyond, a page has an overview by subject
+MOST_SUBJECTS = 60  # in that overview
+FEW_FIGURES = 24  # up to so many figures of passes stand open, beyond they are folded
 
 
 @dataclass(frozen=True)
@@ -54,11 +57,30 @@ class Card:
 
 
 @dataclass(frozen=True)
+class Group:
+    """Cards of one subject, under its name; without a name, cards that each say their own."""
+
+    subject: str
+    cards: tuple[Card, ...]
+
+
+@dataclass(frozen=True)
 class Section:
     id: str
     title: str
     meaning: str
-    cards: tuple[Card, ...]
+    count: int
+    groups: tuple[Group, ...]
+
+
+@dataclass(frozen=True)
+class Line:
+    """One subject in the overview: how many of its checks have each outcome, and where the first of them stands."""
+
+    subject: str
+    href: str
+    counts: tuple[int, ...]  # in the order of `Outline.counts`
+    says: str  # the sentence of the only check
 
 
 @dataclass(frozen=True)
@@ -83,11 +105,13 @@ class Outline:
     verdict: str
     counts: tuple[Count, ...]
     findings: tuple[Card, ...]
+    overview: tuple[Line, ...]
     sections: tuple[Section, ...]
     changes: tuple[tuple[str, int], ...]
     earlier: str
     gone: tuple[str, ...]
     many: bool
+    huge: bool
     environment: tuple[tuple[str, str], ...]
     started: str
     seconds: str
@@ -107,11 +131,13 @@ def outline(run: Run, against: Run | None = None) -> Outline:
         verdict=wording.verdict_of(run),
         counts=_counts(Counter(result.outcome for result in run.results), words),
         findings=tuple(card for card in cards if card.outcome in ("error", "failed")),
+        overview=_overview(cards),
         sections=_sections(cards, words),
         changes=_changes(comparison, words),
         earlier=comparison.earlier if comparison else "",
         gone=tuple(_heading(result) for result in comparison.gone) if comparison else (),
         many=len(run.results) > MANY_CHECKS,
+        huge=len(run.results) > VERY_MANY_CHECKS,
         environment=tuple((one_line(key), one_line(value)) for key, value in run.environment.items()),
         started=run.started,
         seconds=wording.duration(run.seconds or sum(result.seconds for result in run.results)),
@@ -143,7 +169,7 @@ def _cards(run: Run, comparison: Comparison | None, words: NullTranslations) -> 
     ids = identify(run.results)
     home = _homes(run.results, ids)
     changes: tuple[Change, ...] = comparison.changes if comparison else tuple("" for _ in run)
-    few = len(run) <= FEW_CHECKS
+    few = sum(len(result.evidence) for result in run.results if result.outcome == "passed") <= FEW_FIGURES
     cards = [
         _card(result, id, home, change, few, words)
         for result, id, change in zip(run.results, ids, changes, strict=True)
@@ -256,5 +282,35 @@ def _sections(cards: tuple[Card, ...], words: NullTranslations) -> tuple[Section
         inside = tuple(card for card in cards if card.outcome in outcomes)
         if inside:
             meaning = "" if len(outcomes) > 1 else wording.outcome_meaning(outcomes[0], _)
-            sections.append(Section(id, title, meaning, inside))
+            groups = (Group("", inside),) if id in ("findings", "inconclusive") else _by_subject(inside)
+            sections.append(Section(id, title, meaning, len(inside), groups))
     return tuple(sections)
+
+
+def _by_subject(cards: tuple[Card, ...]) -> tuple[Group, ...]:
+    """The cards under the names of their subjects, where that saves saying most of the names."""
+    groups: dict[str, list[Card]] = {}
+    for card in cards:
+        groups.setdefault(card.subject, []).append(card)
+    if len(groups) * 2 > len(cards):
+        return (Group("", cards),)
+    return tuple(Group(subject, tuple(inside)) for subject, inside in groups.items())
+
+
+def _overview(cards: tuple[Card, ...]) -> tuple[Line, ...]:
+    """A line a subject on a page of many checks; none where there is one subject, or too many to be overseen."""
+    subjects: dict[str, list[Card]] = {}
+    for card in cards:
+        subjects.setdefault(card.subject, []).append(card)
+    if len(cards) <= FEW_CHECKS or not 1 < len(subjects) <= MOST_SUBJECTS:
+        return ()
+    present = [outcome for outcome in wording.ORDER if any(card.outcome == outcome for card in cards)]
+    return tuple(
+        Line(
+            subject=subject,
+            href=f"#{inside[0].id}",
+            counts=tuple(sum(card.outcome == outcome for card in inside) for outcome in present),
+            says=inside[0].message if len(inside) == 1 else "",
+        )
+        for subject, inside in subjects.items()
+    )
