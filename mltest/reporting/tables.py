@@ -106,12 +106,12 @@ def _curves(evidence: Curves) -> DataTable:
 def _points(evidence: Points) -> DataTable:
     chosen = frozenset(evidence.highlighted)
     columns = {
-        evidence.x_label or "x": evidence.x,
+        evidence.x_label or "x": tuple(category(evidence.x_categories, x) for x in evidence.x),
         evidence.y_label or "y": evidence.y,
         "±": evidence.error,
         "group": evidence.group,
         "label": evidence.labels,
-        "highlighted": tuple(i in chosen for i in range(len(evidence.x))) if chosen else (),
+        evidence.highlighted_as or "highlighted": tuple(i in chosen for i in range(len(evidence.x))) if chosen else (),
     }
     present: dict[str, tuple[Any, ...]] = {name: values for name, values in columns.items() if values}
     return tabulate(present, zip_longest(*present.values()))
@@ -144,7 +144,7 @@ def _parallel(evidence: Parallel) -> DataTable:
     length = max(map(len, columns), default=0)
     names = [axis.name for axis in evidence.axes]
     if chosen:
-        names.append("highlighted")
+        names.append(evidence.highlighted_as or "highlighted")
         columns.append(tuple(position in chosen for position in range(length)))
     return tabulate(names, zip_longest(*columns))
 

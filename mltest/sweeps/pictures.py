@@ -121,7 +121,8 @@ def _over_time(trials: Trials, verdict: Verdict, context: words.Context) -> Poin
         y_label=context.score,
         labels=tuple(words.named(trials.settings[s]) for s in shown),
         highlighted=tuple(i for i, s in enumerate(shown) if s in members),
-        note=_("Highlighted: cannot be told from the best. Bars: 95 % interval of one setting, not of a difference."),
+        highlighted_as=_("cannot be told from the best"),
+        note=_("Bars: 95 % interval of one setting, not of a difference."),
     )
 
 
@@ -167,26 +168,26 @@ def _one_setting(name: str, domain: Domain, trials: Trials, verdict: Verdict, co
         x=tuple(rounded(_abscissa(domain, trials.settings[s][name])) for s in shown),
         y=tuple(rounded(means[s]) for s in shown),
         error=tuple(rounded(TWO_SIDED * verdict.errors[s]) for s in shown),
-        x_label=name if not _names_values(domain) else f"{name}: " + _legend(domain),
+        x_label=name,
         y_label=context.score,
         x_scale=scale,  # type: ignore[arg-type]
+        x_categories=_categories(domain),
+        highlighted_as=_("cannot be told from the best"),
         labels=tuple(words.named(trials.settings[s]) for s in shown),
         highlighted=tuple(i for i, s in enumerate(shown) if s in members),
     )
 
 
-def _names_values(domain: Domain) -> bool:
-    return isinstance(domain, Choice) and not domain.rising
-
-
-def _legend(domain: Domain) -> str:
-    assert isinstance(domain, Choice)
-    return ", ".join(f"{i + 1} = {words.named({'': value})[1:]}" for i, value in enumerate(domain.values))
+def _categories(domain: Domain) -> tuple[str, ...]:
+    """The words of a choice; none for what has an order, which is an axis of numbers."""
+    if isinstance(domain, Choice) and not domain.rising:
+        return tuple(words.named({"": value})[1:] for value in domain.values)
+    return ()
 
 
 def _abscissa(domain: Domain, value: Any) -> float:
     if isinstance(domain, Choice) and not domain.rising:
-        return float(domain.index(value) + 1)
+        return float(domain.index(value))
     return float(value)
 
 
@@ -201,6 +202,7 @@ def _parallel(trials: Trials, verdict: Verdict, space: Space, context: words.Con
     return Parallel(
         title=_("All hyperparameters at once"),
         axes=tuple(axes),
+        highlighted_as=_("cannot be told from the best"),
         highlighted=tuple(i for i, s in enumerate(ranked) if s in members),
         note=_("The {n} worst settings are left out.").format(n=left_out) if left_out else "",
     )

@@ -196,3 +196,21 @@ def test_thinning_keeps_the_ends(count: int, most: int) -> None:
     assert kept == sorted(set(kept))
     if count:
         assert (kept[0], kept[-1]) == (0, count - 1)
+
+
+def test_a_categorical_axis_has_words_and_each_has_its_room() -> None:
+    names = ("relu", "tanh", "a very long name of an activation function")
+    evidence = Points(title="", x=(0.0, 1.0, 2.0), y=(1.0, 2.0, 3.0), x_label="", y_label="", x_categories=names)
+    drawing = points.draw(evidence, same)
+    assert drawing is not None
+    words = [place.text for place in drawing.texts if place.text[0] in "rta"]
+    assert words[:2] == ["relu", "tanh"]
+    assert len(words[2]) < 25
+    assert "relu" in page(examples.a_run(examples.a_result(evidence=(evidence,))))
+
+
+def test_the_legend_says_what_the_highlighted_ones_are() -> None:
+    evidence = Points(title="", x=(1.0,), y=(1.0,), x_label="", y_label="", highlighted=(0,), highlighted_as="the best")
+    drawing = points.draw(evidence, same)
+    assert drawing is not None
+    assert [key.name for key in drawing.legend] == ["the best"]

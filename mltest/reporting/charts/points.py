@@ -23,7 +23,7 @@ SHAPES = (
 
 def draw(evidence: Points, _: Say) -> Plot | None:
     """The plot of the points; None where no point has a place."""
-    x_log, y_log = evidence.x_scale == "log", evidence.y_scale == "log"
+    x_log, y_log = evidence.x_scale == "log" and not evidence.x_categories, evidence.y_scale == "log"
     length = min(len(evidence.x), len(evidence.y))
     with_place = [i for i in range(length) if drawable(evidence.x[i], log=x_log) and drawable(evidence.y[i], log=y_log)]
     # Highlighted points stay, whatever has to go.
@@ -34,6 +34,7 @@ def draw(evidence: Points, _: Say) -> Plot | None:
     frame = Frame.around(
         [evidence.x[i] for i in shown], [*(evidence.y[i] for i in shown), *ends],
         x_label=evidence.x_label, y_label=evidence.y_label, x_log=x_log, y_log=y_log,
+        categories=evidence.x_categories,
     )  # fmt: skip
     if frame is None:
         return None
@@ -110,7 +111,7 @@ def _rings(evidence: Points, chosen: list[int], frame: Frame) -> Iterator[Mark]:
     places = (f"M{frame.x(evidence.x[i]):g} {frame.y(evidence.y[i]):g}" for i in chosen)
     path = "".join(place + "m-6.5 0a6.5 6.5 0 1 0 13 0a6.5 6.5 0 1 0-13 0" for place in places)
     if path:
-        yield Mark(path=path, stroke="currentColor", width=1.3, opacity=0.9)
+        yield Mark(path=path, stroke="currentColor", width=1.1, opacity=0.6)
 
 
 def _legend(evidence: Points, groups: dict[str, list[int]], chosen: bool, _: Say) -> Iterator[Key]:
@@ -119,6 +120,6 @@ def _legend(evidence: Points, groups: dict[str, list[int]], chosen: bool, _: Say
             yield Key(name, _shaped("M12 6" + SHAPES[number % len(SHAPES)], number))
     if chosen:
         ring = "M12 6m-5 0a5 5 0 1 0 10 0a5 5 0 1 0-10 0"
-        yield Key(_("highlighted"), Mark(path=ring, stroke="currentColor", width=1.3))
+        yield Key(evidence.highlighted_as or _("highlighted"), Mark(path=ring, stroke="currentColor", width=1.3))
     if evidence.diagonal:
         yield Key(_("equal"), Mark(path="M0 6h24", stroke="currentColor", width=1.2, dash="5 4", opacity=0.6))
