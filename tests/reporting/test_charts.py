@@ -76,7 +76,7 @@ def test_a_point_that_is_no_number_breaks_a_line_and_is_counted() -> None:
     drawing = curves.draw(Curves(title="", curves=(curve,), x_label="", y_label=""), same)
     assert drawing is not None
     assert [mark.rows for mark in drawing.marks] == ["0-1", "3-4"]
-    assert drawing.notes == ("1 points have no place on the axes and are left out.",)
+    assert drawing.notes == ("Left out, without a place on the axes: 1.",)
 
 
 def test_a_band_goes_up_along_the_low_side_and_back_along_the_high_one() -> None:

@@ -45,7 +45,7 @@ def draw(evidence: Curves, _: Say) -> Plot | None:
         not (drawable(x, log=x_log) and drawable(y, log=y_log)) for c in curves for x, y in zip(c.x, c.y, strict=False)
     )
     if missing:
-        notes.append(_("{n} points have no place on the axes and are left out.").format(n=missing))
+        notes.append(_("Left out, without a place on the axes: {n}.").format(n=missing))
     together = share_x(evidence)
     bands: list[Mark] = []
     lines: list[Mark] = []
