@@ -18,11 +18,12 @@ class Job:
     seed: int
     train: Array  # positions of rows
     held_out: Array
+    wants_scores: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
 class Trained:
-    """What a job gave. One of `labels` and `values` is there; `scores` (rows, classes) where the model gives them."""
+    """What a job gave: predictions, or an error; `scores` (rows, classes) where they were wanted and there are any."""
 
     predictions: Array | None = None  # one a row of held_out
     scores: Array | None = None

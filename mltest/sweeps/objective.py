@@ -190,7 +190,12 @@ class ModelProblem:
         for task in tasks:
             assert task.train is not None
             assert task.scored is not None
-            jobs.append(Job(settings=task.settings, seed=task.seed, train=task.train, held_out=task.scored))
+            jobs.append(
+                Job(
+                    settings=task.settings, seed=task.seed, train=task.train, held_out=task.scored,
+                    wants_scores=self.score.of_scores,
+                )
+            )  # fmt: skip
         trained = self.model.train_many(jobs, self.x, self.y)
         each = (time.perf_counter() - start) / len(tasks)
         return [self._scored(job, one, each) for job, one in zip(jobs, trained, strict=True)]
