@@ -122,6 +122,7 @@ def _grid(evidence: Grid) -> DataTable:
     columns = evidence.columns or tuple(str(position) for position in range(width))
     names = evidence.rows or tuple(str(position) for position in range(len(evidence.values)))
     corner = " \\ ".join(label for label in (evidence.y_label, evidence.x_label) if label)
+    corner += f" ({evidence.value_label})" if evidence.value_label else ""
     return tabulate((corner, *columns), [(name, *row) for name, row in zip(names, evidence.values, strict=False)])
 
 
@@ -131,7 +132,8 @@ def _bars(evidence: Bars) -> DataTable:
     names = ("low", "high") if bounds else ()
     if evidence.edges:
         rows = zip_longest(evidence.edges[:-1], evidence.edges[1:], evidence.values, *bounds)
-        return tabulate(("from", "to", value, *names), rows)
+        below, above = (f"{evidence.x_label}, from", "to") if evidence.x_label else ("from", "to")
+        return tabulate((below, above, value, *names), rows)
     labels = evidence.names or tuple(str(position) for position in range(len(evidence.values)))
     return tabulate((evidence.x_label or "", value, *names), zip_longest(labels, evidence.values, *bounds))
 

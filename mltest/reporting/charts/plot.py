@@ -15,6 +15,7 @@ TOP: Final = 30.0
 BOTTOM: Final = 46.0
 RIGHT: Final = 18.0
 DIGIT: Final = 7.6  # the width of a digit of the ticks' labels, in units of the drawing
+LONGEST_LABEL: Final = 60
 MOST_POINTS: Final = 2_000
 MOST_LINES: Final = 300
 
@@ -123,9 +124,10 @@ class Frame:
             grid.append(f"M{at:g} {bottom:g}v5")
             texts.append(Place(at, bottom + 19, tick.text))
         if self.y_label:
-            texts.append(Place(4, 14, clamp(self.y_label, 60), "start"))
+            texts.append(Place(4, 14, clamp(self.y_label, LONGEST_LABEL), "start"))
         if self.x_label:
-            texts.append(Place((left + right) / 2, self.height - 6, clamp(self.x_label, 60)))
+            texts.append(Place((left + right) / 2, self.height - 6, clamp(self.x_label, LONGEST_LABEL)))
+        shortened = (label for label in (self.y_label, self.x_label) if len(label) > LONGEST_LABEL)
         return Plot(
             width=self.width,
             height=self.height,
@@ -134,7 +136,7 @@ class Frame:
             texts=tuple(texts),
             marks=tuple(marks),
             legend=tuple(legend),
-            notes=tuple(notes),
+            notes=(*notes, *shortened),
         )
 
     def _x_ticks(self, most: int) -> Sequence[Tick]:
