@@ -174,7 +174,8 @@ def picture_table(images: tuple[Image, ...]) -> DataTable:
     summaries = []
     for image in images:
         values = [value for plane in image.planes for row in plane for value in row]
-        size = f"{len(image.planes[0])} × {len(image.planes[0][0])}" if values else "empty"
+        rows_of = image.planes[0] if image.planes else ()
+        size = f"{len(rows_of)} × {max(map(len, rows_of), default=0)}"
         summaries.append((image.caption, size, min(values, default=None), _mean(values), max(values, default=None)))
     return tabulate(("picture", "height × width", "lowest", "mean", "highest"), summaries)
 

@@ -62,7 +62,7 @@ def test_any_numbers_have_an_axis_that_holds_them(values: list[float], log: bool
 
 
 @given(evidence=strategies.evidence)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_any_evidence_is_drawn_or_said_to_have_nothing_to_draw(evidence: Evidence) -> None:
     html = page(examples.a_run(examples.a_result(evidence=(evidence,))))
     drawn = html[html.index("<main") :]
