@@ -11,7 +11,6 @@ from typing import Any
 from mltest.errors import MLTestError
 from mltest.evidence import Text
 from mltest.gradients.answer import answer
-from mltest.gradients.search import search_further
 from mltest.gradients.survey import survey
 from mltest.language import translate as _
 from mltest.models.differentiable import differentiable
@@ -57,9 +56,7 @@ def check_gradients(
     try:
         problem = differentiable(model, x, y, loss=loss, at=at, only=patterns, seed=seed)
         with problem.preserved():
-            found = survey(problem, seed=seed)
-            if search and not found.random and not found.guilty and not found.whole_wrong:
-                found = search_further(found, seed=seed)
+            found = survey(problem, search=search, seed=seed)
         result = answer(found, seed=seed)
     except MLTestError:
         raise

@@ -15,7 +15,7 @@ from mltest.relations.precision import DOUBLE, FLOORS, SINGLE, unit_of
 from mltest.relations.rows import count, is_frame, is_numeric, numeric_columns, pick, with_column
 
 NOISE_ROWS = 64  # that noise is measured on
-NUDGES = 12  # calls spent on telling a near tie from a real difference
+NUDGES = 16  # calls spent on telling a near tie from a real difference
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,9 @@ def measured(subject: Subject, x: Any, rng: np.random.Generator, *, at_least: fl
     scale = _scale(answers)
     noise = _apart(moved, answers.matrix, 0.75)
     repeated = np.minimum(_apart(again.matrix, answers.matrix, 1.0), 1e-4 * scale)
-    return Tolerance(np.maximum(FLOORS[unit] * scale, np.maximum(64 * noise, 2 * repeated)))
+    # A jump is no rounding: where the last digit decides by so much, rows stand at ties, and are looked at one by one.
+    rounding = np.minimum(64 * noise, 1e-3 * scale)
+    return Tolerance(np.maximum(FLOORS[unit] * scale, np.maximum(rounding, 2 * repeated)))
 
 
 def _apart(other: Array | None, values: Array, share: float) -> Array:
@@ -132,28 +134,49 @@ def differ(a: Array, b: Array) -> Array:
 
 
 def near_ties(
-    subject: Subject, x: Any, answers: Answers, suspects: Array, gaps: Array, rng: np.random.Generator
+    subject: Subject, x: Any, answers: Answers, suspects: Array, got: Answers, rng: np.random.Generator
 ) -> Array:
-    """Which of the suspected rows move as far when nudged in the last digits: ties and thresholds, no coupling.
+    """Which of the suspected rows stand at a tie or a threshold, where the last digits decide: no coupling.
 
     The rows are nudged where they stand in the batch: whatever couples rows stays as it was, so a coupling is not
-    taken for a tie. Both scales of rounding are tried, of float64 and of float32.
+    taken for a tie. At a tie some nudges change the answer, some do not, and one gives the very answer that came: a
+    row that is treated apart by its exact value changes at every nudge. Both scales of rounding are tried.
+
+    Args:
+        answers: to x.
+        suspects: positions in x.
+        got: the unexpected answers, one a suspect.
     """
-    tied = np.zeros(len(suspects), dtype=bool)
-    for attempt in range(NUDGES):
-        relative = 2 * (DOUBLE if attempt % 2 else SINGLE)
-        nudged = nudge(x, rng, relative, rows=suspects)
-        moved = None if nudged is None else _try(subject, nudged)
-        if moved is None:
-            break
-        if answers.matrix is not None and moved.matrix is not None:
-            change = np.max(np.abs(moved.matrix - answers.matrix)[suspects], axis=1, initial=0.0)
-            tied |= np.nan_to_num(change) * 8 >= gaps
-        elif answers.labels is not None and moved.labels is not None:
-            tied |= differ(answers.labels, moved.labels)[suspects]
-        if tied.all():
-            break
-    return tied
+    outcomes = [_outcomes(subject, x, answers, suspects, got, rng, attempt) for attempt in range(NUDGES)]
+    seen = [outcome for outcome in outcomes if outcome is not None]
+    if not seen:
+        return np.zeros(len(suspects), dtype=bool)
+    alike, changed, smooth = (np.stack(part) for part in zip(*seen, strict=True))
+    mixed = changed.any(axis=0) & ((~changed).any(axis=0) | ~alike.all(axis=0))
+    return np.asarray((alike.any(axis=0) & mixed) | smooth.any(axis=0))
+
+
+def _outcomes(
+    subject: Subject, x: Any, answers: Answers, suspects: Array, got: Answers, rng: np.random.Generator, attempt: int
+) -> tuple[Array, Array, Array] | None:
+    """Of one nudge, suspect by suspect: is it the answer that came; did it change at all; is it mere rounding."""
+    nudged = nudge(x, rng, 2 * (DOUBLE if attempt % 2 else SINGLE), rows=suspects)
+    moved = None if nudged is None else _try(subject, nudged)
+    if moved is None:
+        return None
+    none = np.zeros(len(suspects), dtype=bool)
+    if answers.matrix is None or moved.matrix is None or got.matrix is None:
+        if answers.labels is None or moved.labels is None or got.labels is None:
+            return None
+        new = moved.labels[suspects]
+        return ~differ(new, got.labels), differ(new, answers.labels[suspects]), none
+    before, new = answers.matrix[suspects], moved.matrix[suspects]
+    gap = np.max(np.abs(got.matrix - before), axis=1, initial=0.0)
+    change = np.nan_to_num(np.max(np.abs(new - before), axis=1, initial=0.0))
+    away = np.nan_to_num(np.max(np.abs(new - got.matrix), axis=1, initial=0.0), nan=np.inf)
+    small = gap <= 1e-3 * np.max(_scale(answers))
+    labels = none if answers.labels is None or moved.labels is None else differ(answers.labels, moved.labels)[suspects]
+    return away <= 0.2 * gap, (change >= 0.5 * gap) | labels, small & (8 * change >= gap)
 
 
 def nudge(x: Any, rng: np.random.Generator, relative: float, rows: Array | None = None) -> Any | None:

@@ -90,25 +90,38 @@ def memory_layout(x: Any, rng: np.random.Generator) -> Iterator[FollowUp]:
     yield FollowUp(x[::-1].copy()[::-1], note=_("with a negative stride"))
 
 
-@relation(
-    says="Arrays, lists, frames and sparse matrices of the same values get the same answers.",
-    catches="columns taken by position from a frame; zeros lost in sparse rows; lists turned into texts",
+@judged(
+    says="Arrays, lists, frames and sparse matrices of the same values get the same answers, where they are taken.",
+    catches="columns taken by position from a frame; a step skipped for one container; zeros lost in sparse rows",
     source="scikit-learn's check_estimators_dtypes and its input validation",
-    needs=("table", "containers"),
+    needs=("table",),
+    after=("determinism", "call_order"),
 )
-def container(x: Any, rng: np.random.Generator) -> Iterator[FollowUp]:
+def container(case: Case) -> Finding:
+    promised = case.subject.traits.containers
+
+    @relation(id="container", says=container.says, catches=container.catches)
+    def other_containers(x: Any, rng: np.random.Generator) -> Iterator[FollowUp]:
+        return _containers(x, promised)
+
+    return judge_transformation(case, other_containers)
+
+
+def _containers(x: Any, promised: bool) -> Iterator[FollowUp]:
+    """Frames and sparse rows only where the framework promises them: a plain function may iterate over its rows."""
     if is_frame(x):
-        if all(dtype.kind in "fiu" for dtype in x.dtypes if hasattr(dtype, "kind")):
+        if all(getattr(dtype, "kind", "O") in "fiu" for dtype in x.dtypes):
             yield FollowUp(x.to_numpy(), note=_("as an array"), may_refuse=True)
         return
     if not is_numeric(x) or x.ndim != 2:
         return
     yield FollowUp(x.tolist(), note=_("as lists"), may_refuse=True)
-    import pandas
-    import scipy.sparse
+    if promised:
+        import pandas
+        import scipy.sparse
 
-    yield FollowUp(pandas.DataFrame(x), note=_("as a frame"), may_refuse=True)
-    yield FollowUp(scipy.sparse.csr_matrix(x), note=_("as a sparse matrix"), may_refuse=True)
+        yield FollowUp(pandas.DataFrame(x), note=_("as a frame"), may_refuse=True)
+        yield FollowUp(scipy.sparse.csr_matrix(x), note=_("as a sparse matrix"), may_refuse=True)
 
 
 @relation(

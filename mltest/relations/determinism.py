@@ -232,11 +232,13 @@ def copy(case: Case) -> Finding:
     other = case.subject.fresh()
     if other is None:
         return skipped(_("the model cannot be copied"))
-    return answers_alike(case, other, _("a copy answers otherwise"), _("a deep copy answers alike"))
+    # What is judged is a copy already, so the tester's own model is asked once.
+    return answers_alike(case, case.subject.original, _("a copy answers otherwise"), _("a deep copy answers alike"))
 
 
 def answers_alike(case: Case, other: Predicts, bad: str, good: str) -> Finding:
-    gaps = case.gaps(case.answers, got := case.subject.ask(case.x, other))
+    got = case.subject.ask(case.x, other)
+    gaps = case.gaps(case.answers, got)
     if not gaps.broken.any():
         return held(case, case.n_rows, good)
     row = gaps.worst()

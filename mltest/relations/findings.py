@@ -45,7 +45,13 @@ def skipped(reason: str, because: str = "") -> Finding:
 
 
 def raised(error: ModelError, doing: str) -> Finding:
-    """A model's exception in a follow-up: a finding of its own, with its traceback."""
+    """A model's exception in a follow-up: a finding of its own, with its traceback; a bad answer is a failure."""
+    if error.__cause__ is None:
+        return Finding(
+            outcome="failed",
+            message=_("{doing}: {error}").format(doing=doing, error=error),
+            hint=_("The same rows were answered before, one answer a row."),
+        )
     return Finding(
         outcome="error",
         message=_("{doing}: {error}.").format(doing=doing, error=str(error).rstrip(".")),
@@ -118,14 +124,17 @@ def _comparable(a: Any, b: Any) -> bool:
 
 
 def pictures(source: Any, row: int, follow_up: Any, follow_row: int) -> tuple[Image, ...]:
-    """Source and follow-up, where rows are pictures of at most 64 × 64 after thinning; a page adds the difference."""
+    """Source, follow-up and their difference, where the rows are pictures of at most 64 × 64 after thinning."""
     first = picture(source, row)
     second = picture(follow_up, follow_row)
     if first is None or second is None:
         return ()
     low = min(float(first.min()), float(second.min()))
     span = max(float(first.max()), float(second.max())) - low or 1.0
-    return _image(_("source"), (first - low) / span), _image(_("follow-up"), (second - low) / span)
+    made = [_image(_("source"), (first - low) / span), _image(_("follow-up"), (second - low) / span)]
+    if first.shape == second.shape:
+        made.append(_image(_("difference"), 0.5 + (second - first) / (2 * span)))
+    return tuple(made)
 
 
 def picture(x: Any, row: int) -> Array | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -25,6 +25,7 @@ class Violation:
     """One broken follow-up: which rows, what was expected, what came."""
 
     follow_up: FollowUp
+    source: Answers
     expected: Answers
     got: Answers
     gaps: Gaps
@@ -77,7 +78,7 @@ def check_follow_up(case: Case, follow_up: FollowUp, source: Answers, got: Answe
             "`expected` and `got` select as many rows as each other."
         )
     gaps = case.gaps(expected, got, tolerance)
-    return Violation(follow_up, expected, got, gaps, np.flatnonzero(gaps.broken), _sources(case, follow_up))
+    return Violation(follow_up, source, expected, got, gaps, np.flatnonzero(gaps.broken), _sources(case, follow_up))
 
 
 def _sources(case: Case, follow_up: FollowUp) -> Array | None:
@@ -98,21 +99,15 @@ def _ties(case: Case, violation: Violation) -> Array:
     assert violation.sources is not None
     if len(violation.broken) > 50 and violation.gaps.ratios.max(initial=0) > 1e6:
         return np.zeros(len(violation.broken), dtype=bool)  # so many rows by so much: no tie
+    own = violation.follow_up.source
     return near_ties(
-        case.subject, case.x, case.answers, violation.sources[violation.broken],
-        violation.gaps.differences[violation.broken], case.rng("ties"),
+        case.subject, case.x if own is None else own, violation.source,
+        violation.sources[violation.broken], violation.got.take(violation.broken), case.rng("ties"),
     )  # fmt: skip
 
 
 def _without(violation: Violation, tied: Array) -> Violation:
-    return Violation(
-        violation.follow_up,
-        violation.expected,
-        violation.got,
-        violation.gaps,
-        violation.broken[~tied],
-        violation.sources,
-    )
+    return replace(violation, broken=violation.broken[~tied])
 
 
 def broken(case: Case, relation: Relation, violation: Violation) -> Finding:

@@ -13,7 +13,7 @@ from mltest.errors import ModelError
 from mltest.models.capabilities import Array, Predicts, Trains, TrainsMany
 from mltest.relations.answers import Answers
 from mltest.relations.case import Case
-from mltest.relations.rows import count, duplicate, is_numeric, pick
+from mltest.relations.rows import count, duplicate, is_numeric, pick, same
 
 REFERENCES = 10  # other seeds, and as many trainings without one row
 EVALUATION_ROWS = 200
@@ -33,6 +33,7 @@ class Trainer:
     y: Array
     seed: int
     trainings: int = 0
+    changes_rows: bool = False  # whether some training changed the rows that it was given
 
     def learn(self, x: Any, y: Array, seed: int, weights: Array | None = None) -> Predicts:
         """A model trained on these rows.
@@ -43,8 +44,11 @@ class Trainer:
         self.trainings += 1
         learner = cast(Trains, self.case.subject.original)
         more = {} if weights is None else {"sample_weight": weights}
+        handed = duplicate(x)
         try:
-            return cast(Predicts, learner.train(duplicate(x), np.array(y), seed=seed, **more))
+            trained = cast(Predicts, learner.train(handed, np.array(y), seed=seed, **more))
+            self.changes_rows |= not same(handed, x)
+            return trained
         except Exception as error:
             said = str(error).strip().splitlines()[:1]
             raise Untrainable(f"the learner raised {type(error).__name__}: {''.join(said)[:200]}") from error

@@ -12,9 +12,9 @@ from mltest.relations.answers import Answers
 from mltest.relations.case import Case
 from mltest.relations.findings import passed, skipped
 from mltest.relations.relation import Finding, judged
-from mltest.relations.retraining import Retraining, retrained
+from mltest.relations.retraining import SAME, Retraining, judge_retraining, retrained
 from mltest.relations.rows import count, is_numeric, join, pick
-from mltest.relations.trainer import position_of, trainer_of
+from mltest.relations.trainer import Trainer, distance, position_of, trainer_of
 from mltest.relations.training_runs import as_classes
 
 ORDER_COUNTS = ("cross_validated", "sgd", "shuffle", "meta", "warm_start", "clusters", "outliers")
@@ -56,14 +56,42 @@ def _far_side(x: Any, rng: np.random.Generator) -> Array:
     return np.asarray(along > np.quantile(along, 0.6))
 
 
-@retrained(
+@judged(
     says="A row of weight k counts as k copies of the row.",
     catches="sample weights ignored, squared, or applied to some of the terms alone",
     source="scikit-learn's check_sample_weight_equivalence_on_dense_data",
-    needs=("weights",),
+    grade="statistical",
+    stage="training",
+    needs=("train", "weights"),
     not_for=DRAWN,
+    after=("seed_determinism", "refit", "test_row_leakage"),
 )
-def weight_as_repetition(x: Any, y: Array, z: Any, rng: np.random.Generator) -> Retraining:
+def weight_as_repetition(case: Case) -> Finding:
+    trainer = trainer_of(case)
+    if _ignores_weights(trainer, case.rng("weight_as_repetition")):
+        return Finding(
+            outcome="failed",
+            message=_("sample weights change nothing: with and without weights of 1 and 5 the model is the same, "
+                      "while five copies of the same rows make another."),
+            hint=_("Look first for: a sample_weight that is taken and not passed on."),
+        )  # fmt: skip
+    return judge_retraining(case, weight_as_repetition, _repeated)
+
+
+def _ignores_weights(trainer: Trainer, rng: np.random.Generator) -> bool:
+    """Whether strong weights always leave the model as it is, to the bit, though copies of the rows mostly do not."""
+    moved = 0
+    for _draw in range(5):
+        made = _repeated(trainer.x, trainer.y, trainer.z, rng)
+        assert made.source is not None
+        weighted = trainer.answers(trainer.x, trainer.y, trainer.seed, weights=made.source[2])
+        if distance(trainer.source, weighted) > 0:
+            return False
+        moved += distance(trainer.source, trainer.answers(made.x, made.y, trainer.seed)) > SAME
+    return moved >= 2
+
+
+def _repeated(x: Any, y: Array, z: Any, rng: np.random.Generator) -> Retraining:
     # Weights that go with the rows' place: at random they would nearly cancel.
     weights = np.where(_far_side(x, rng), 5.0, 1.0)
     rows = np.repeat(np.arange(len(y)), weights.astype(int))

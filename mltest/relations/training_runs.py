@@ -45,6 +45,13 @@ def seed_determinism(case: Case) -> Finding:
 )
 def refit(case: Case) -> Finding:
     trainer = trainer_of(case)
+    if trainer.changes_rows:
+        return Finding(
+            outcome="failed",
+            message=_("training changes the rows that it is given: a second training on them is another one."),
+            hint=_("Look first for: scaling, imputing or sorting in place."),
+            causes=("in_place",),
+        )
     learner = case.subject.original
     assert isinstance(learner, Refits)
     rng = case.rng("refit")

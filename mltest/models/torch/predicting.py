@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import inspect
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -39,12 +40,15 @@ class Module:
         torch.save(self.model.state_dict(), folder / "state.pt")
 
     def load(self, folder: Path) -> Self:
-        other = copy.deepcopy(self.model)
-        with torch.no_grad():  # what the file does not bring back must show
-            for value in other.state_dict().values():
-                if isinstance(value, torch.Tensor) and value.is_floating_point():
-                    value.fill_(0.5)
-        other.load_state_dict(torch.load(folder / "state.pt", weights_only=True))
+        state = torch.load(folder / "state.pt", weights_only=True)
+        other = _built_anew(type(self.model), state)
+        if other is None:
+            other = copy.deepcopy(self.model)
+            with torch.no_grad():  # what the file does not bring back must show
+                for value in other.state_dict().values():
+                    if isinstance(value, torch.Tensor) and value.is_floating_point():
+                        value.fill_(0.5)
+            other.load_state_dict(state)
         return type(self)(other)
 
     def variants(self) -> Mapping[str, Callable[[Any], Array]]:
@@ -70,6 +74,23 @@ class Module:
         else:
             tensor = tensor.to(torch.int64)
         return tensor.to(device)
+
+
+def _built_anew(kind: type[torch.nn.Module], state: dict[str, Any]) -> torch.nn.Module | None:
+    """A new Module with this state, as a serving process builds it; None if it takes more than its class to build."""
+    try:
+        required = [
+            p for p in inspect.signature(kind).parameters.values()
+            if p.default is p.empty and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)
+        ]  # fmt: skip
+        if required or kind.__module__.partition(".")[0] == "torch":
+            return None
+        built = kind()
+        built.load_state_dict(state)
+        first = next((value for value in state.values() if value.is_floating_point()), None)
+        return built if first is None else built.to(first.dtype)
+    except Exception:  # its constructor may ask for anything, and its layers may have been exchanged since
+        return None
 
 
 def adapt(model: Any) -> Predicts:

@@ -1,1 +1,0 @@
-"""What a wrong gradient looks like: one small test a cause, each said once."""
