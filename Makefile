@@ -43,6 +43,11 @@ test: $(VENV)/.dev  ## set up and run the tests
 test-long: $(VENV)/.dev  ## run the simulations and calibrations too (an hour or more)
 	$(BIN)/python -m pytest -n 2 -m "not browser"
 
+test-lowest: $(BIN)/uv  ## run the tests with the oldest dependencies that pyproject.toml allows
+	$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(VENV)-lowest
+	$(BIN)/uv pip install --quiet --python $(VENV)-lowest/bin/python --resolution lowest-direct -e '.[sklearn,dask]' 'pytest-xdist>=3.6' 'sybil>=9.0'
+	$(VENV)-lowest/bin/python -m pytest -n 2 -m "not long and not browser"
+
 test-browser: $(VENV)/.browser  ## look at the report in Chromium (apt-get install chromium)
 	$(BIN)/python -m pytest -m browser
 
@@ -58,6 +63,6 @@ bench: $(VENV)/.dev  ## measure the claims beside the peers; prints ratios
 	$(BIN)/python -m benchmarks
 
 clean:  ## remove what the targets made
-	rm -rf $(VENV) site dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-lowest site dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
-.PHONY: help demo test test-long test-browser lint docs bench clean
+.PHONY: help demo test test-long test-lowest test-browser lint docs bench clean

@@ -62,6 +62,7 @@ if TYPE_CHECKING:
     from mltest.sweeps.space import uniform as uniform
     from mltest.training.check import check_training as check_training
     from mltest.training.program import Training as Training
+    from mltest.training.watch import watch as watch
 
 __version__ = "0.1.0"
 

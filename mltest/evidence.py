@@ -88,6 +88,8 @@ class Points(Evidence):
     y_scale: Scale = "linear"
     diagonal: bool = False  # draw y = x
     highlighted: tuple[int, ...] = ()
+    highlighted_as: str = ""  # what the highlighted ones are: "cannot be told from the best"
+    x_categories: tuple[str, ...] = ()  # where given, x holds positions into them
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,6 +137,7 @@ class Parallel(Evidence):
     kind: ClassVar[str] = "parallel"
     axes: tuple[Axis, ...]  # the last one is the score
     highlighted: tuple[int, ...] = ()
+    highlighted_as: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

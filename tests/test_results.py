@@ -27,7 +27,7 @@ VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
 
 
 @given(run=strategies.runs)
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_a_run_equals_itself_through_json_and_its_json_fits_the_schema(run: Run) -> None:
     text = run.to_json()
     assert Run.from_json(text) == run

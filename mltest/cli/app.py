@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from importlib import import_module
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from mltest.cli import MISUSED, PASSED
+from mltest.cli import FAILED, MISUSED, PASSED
 from mltest.cli.options import (
     Data,
     Drop,
@@ -189,19 +188,28 @@ def list_(
 
 @app.command()
 def demo(
-    output: Annotated[Path, typer.Option("--report", help="Where the report goes.")] = Path("reports/index.html"),
+    output: Annotated[Path, typer.Option("--report", help="Where the report goes, with run.json beside it.")] = Path(
+        "reports/index.html"
+    ),
     json: JsonPath = None,
     junit: JunitPath = None,
-    seed: Seed = 0,
-    quiet: Quiet = False,
+    seed: Seed = None,
 ) -> int:
     """Check real models on real data, sound ones and broken ones, and write the report."""
     from mltest.cli.finish import finish, stdout_kept_for
+    from mltest.cli.trouble import say
     from mltest.config.plan import Outcome
+    from mltest.demo import main
+    from mltest.errors import CheckFailed
 
-    files = Output(json, junit, None, quiet=quiet)
-    with stdout_kept_for(files):
-        run = import_module("mltest.demo").main(output, seed)
-    status = finish(Outcome(run), files)
+    files = Output(json, junit, None, quiet=True)
+    try:
+        with stdout_kept_for(files):
+            run = main(output, seed=seed or 0)
+    except CheckFailed as error:  # a planted fault was missed, or something else failed
+        say(error)
+        return FAILED
     # The demo breaks models on purpose: that they are found is what it shows, and no failure of the command.
+    status = finish(Outcome(run), files)
+    say(f"report: {output}")
     return status if status == MISUSED else PASSED

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,6 +11,7 @@ import typer
 from mltest.cli import INTERRUPTED, MISUSED, PASSED
 from mltest.cli.app import app
 from mltest.cli.trouble import say
+from mltest.config.words import suggestion
 from mltest.errors import MLTestError
 
 _SIGINT = 130  # what typer makes of Ctrl-C
@@ -40,6 +42,10 @@ def run(arguments: Sequence[str]) -> int:
 def _explain_usage(error: Any) -> None:
     """A usage error of typer's, which it would end with status 2."""
     context = getattr(error, "ctx", None)
-    say(f"error: {error.format_message()}")
+    message = error.format_message()
+    unknown = re.match(r"No such command ['\"](.*?)['\"]", message)
+    if unknown is not None and context is not None:  # some versions of typer suggest nothing, and some twice
+        message = f"there is no command '{unknown[1]}'{suggestion(unknown[1], context.command.commands)}"
+    say(f"error: {message}")
     if context is not None:
         say(f"Try '{context.command_path} --help'.")

@@ -84,7 +84,7 @@ def plan_to_judge(trials: Path, target: str | None, wanted: Wanted, *, examples:
         keywords = {name: value for name, value in wanted.keywords().items() if name in ("maximise", "expected")}
         return mltest.judge(rows.x, examples=examples, seed=seed or 0, **keywords)
 
-    check = Check(kind="judge", name="judge", verb=judge, subject=trials.name, seed=seed or 0)
+    check = Check(kind="judge", name="judge", verb=judge, subject=trials.name, seed=seed or 0, source=str(trials))
     return Plan(checks=(check,), subject=trials.name)
 
 

@@ -2,72 +2,196 @@
 
 from __future__ import annotations
 
-from mltest.gradients.survey import Found
-from mltest.language import number, with_error
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from mltest.gradients.bench import Verdict
+from mltest.gradients.causes.case import Fit
+from mltest.gradients.examine import Wrong
+from mltest.gradients.survey import Found, Layer
+from mltest.language import number, plural, with_error
 from mltest.language import translate as _
 from mltest.results import Power, Result
+
+# A bar wider than this beside the gradient proves nothing.
+TOO_WIDE = 0.1
+
+HINTS = {
+    "sign": _("Look first for a minus in the backward pass that the forward pass does not have."),
+    "constant_factor": _("Look first for a mean where the loss sums, a forgotten ½, or a scale of one pass alone."),
+    "transposed": _("Look first at the order of the two factors of the matrix product in the backward pass."),
+    "shifted_index": _("Look first at slices that are off by one, and at the direction of a roll."),
+    "flipped_kernel": _("Look first at the kernel: the backward pass of a correlation is a convolution."),
+    "single_element": _("Look first at what treats this index unlike the others: a border, padding, a default class."),
+    "wrong_axis": _("Look first at the axis of sums and means in the backward pass."),
+    "missing_derivative": _("Look first at the activation: its slope multiplies the gradient from above."),
+    "zero_or_detached": _("Look first for detach(), .data, no_grad or item() between here and the loss."),
+    "missing_term": _("Look first at sums in the forward pass: each of their terms has one in the backward pass."),
+    "penalty": _("Look first at the penalty (weight decay): it is in one of loss and gradient, not in both."),
+    "clipped": _("Look first for a clip or a hook that changes gradients."),
+    "low_precision": _("Look first for casts to half or float32 inside the layer."),
+    "random": _("Look first at random draws: the backward pass must use those of the forward pass."),
+    "stale_cache": _("Look first at what the layer keeps from one call to the next."),
+    "in_place": _("Look first at in-place operations on what the backward pass still reads."),
+    "shared_once": _("Look first at the shared parameter: the contributions of all its uses are added."),
+    "duplicates": _("Look first at indexed assignment: repeated indices must add up (np.add.at, index_add)."),
+    "epsilon": _("Look first at small constants: both passes need the same."),
+    "target": _("Look first at the labels: which place, which scale, which smoothing."),
+}
 
 
 def answer(found: Found, *, seed: int) -> Result:
     """The one Result of a gradient check."""
-    subject = found.problem.name
-    repeat = f"mltest.check_gradients(model, x, y, seed={seed})"
+    common: dict[str, Any] = {
+        "check": "gradients",
+        "subject": found.problem.name,
+        "seed": seed,
+        "repeat": f"mltest.check_gradients(model, x, y, seed={seed})",
+        "measures": _measures(found),
+    }
     if found.random:
         return Result(
-            check="gradients",
-            subject=subject,
+            **common,
             outcome="inconclusive",
             causes=("random",),
             message=_("Two forward passes with the same numbers gave different losses: the model draws at random."),
             hint=_("Seed its own random generator inside the forward pass, or check it in evaluation mode."),
-            repeat=repeat,
-            seed=seed,
         )
-    guilty = [layer for layer in reversed(found.layers) if layer.wrong]
-    if guilty:
-        layer = guilty[0]
-        worst = max(layer.wrong, key=lambda w: w.verdict.relative)
-        return Result(
-            check="gradients",
-            subject=subject,
-            outcome="failed",
-            location=layer.call.name,
-            message=_(
-                "{layer}: the gradient of {block} is wrong: numeric {numeric}, back-propagation {claimed}."
-            ).format(
-                layer=layer.call.name,
-                block=", ".join(w.block for w in layer.wrong),
-                numeric=with_error(worst.verdict.numeric, worst.verdict.error),
-                claimed=number(worst.verdict.claimed, 6),
-            ),
-            repeat=repeat,
-            seed=seed,
-        )
+    if found.guilty:
+        return _layer_failed(found, common)
     if found.whole_wrong:
-        worst = found.whole_wrong[-1]
-        return Result(
-            check="gradients",
-            subject=subject,
-            outcome="failed",
-            location=worst.block,
-            message=_("The gradient of {block} is wrong: numeric {numeric}, back-propagation {claimed}.").format(
-                block=", ".join(w.block for w in found.whole_wrong),
-                numeric=with_error(worst.verdict.numeric, worst.verdict.error),
-                claimed=number(worst.verdict.claimed, 6),
-            ),
-            repeat=repeat,
-            seed=seed,
-        )
-    assert found.whole is not None
-    smallest = max([layer.resolution for layer in found.layers] or [found.whole.resolution])
+        return _whole_failed(found, common)
+    return _passed(found, common)
+
+
+def _measures(found: Found) -> dict[str, float]:
+    measures = {"loss": found.loss, "passes": float(found.calls)}
+    if found.whole is not None:
+        measures["resolution"] = found.whole.resolution
+    for layer in found.layers:
+        if np.isfinite(layer.resolution):
+            measures[f"resolution.{layer.call.name}"] = layer.resolution
+    return {name: float(f"{value:.6g}") for name, value in measures.items()}
+
+
+def _layer_failed(found: Found, common: dict[str, Any]) -> Result:
+    layer = found.guilty[0]
+    message = _("In {layer} ({kind}) the gradient of {blocks} is wrong: {what}; {figures}.").format(
+        layer=layer.call.name or _("the model itself"),
+        kind=layer.call.kind,
+        blocks=_names(layer.wrong),
+        what=_words(layer.fits),
+        figures=_figures(layer.wrong),
+    )
+    others = [other.call.name for other in found.guilty[1:]]
+    if others:
+        message += " " + _("Wrong on their own too: {layers}.").format(layers=", ".join(others))
+    below = _below(found, layer)
+    if below:
+        message += " " + plural(
+            "{n} layer below gets a wrong gradient only because of it.",
+            "{n} layers below get a wrong gradient only because of it.",
+            below,
+        ).format(n=below)
     return Result(
-        check="gradients",
-        subject=subject,
+        **common,
+        outcome="failed",
+        message=_changed(found) + message,
+        hint=HINTS.get(layer.fits[0].cause, "") if layer.fits else "",
+        location=layer.call.name,
+        causes=tuple(dict.fromkeys(fit.cause for fit in layer.fits)),
+    )
+
+
+def _below(found: Found, layer: Layer) -> int:
+    """How many right layers with parameters of their own get what this one passes down."""
+    if not any(".input" in wrong.block for wrong in layer.wrong):
+        return 0
+    position = found.layers.index(layer)
+    return sum(1 for other in found.layers[:position] if not other.wrong and len(other.bench.values) > 1)
+
+
+def _whole_failed(found: Found, common: dict[str, Any]) -> Result:
+    place = found.place
+    wrong = place.wrong if place else found.whole_wrong
+    fits = place.fits if place else found.whole_fits
+    location = place.name if place else found.whole_wrong[-1].block
+    where = place.words if place else _("in {block}").format(block=location)
+    message = _("The gradient goes wrong {where}: that of {blocks} is {what}; {figures}.").format(
+        where=where, blocks=_names(wrong), what=_words(fits), figures=_figures(wrong)
+    )
+    if found.layers:
+        message += " " + _("Each layer on its own is right.")
+    return Result(
+        **common,
+        outcome="failed",
+        message=_changed(found) + message,
+        hint=HINTS.get(fits[0].cause, "") if fits else "",
+        location=location,
+        causes=tuple(dict.fromkeys(fit.cause for fit in fits)),
+    )
+
+
+def _changed(found: Found) -> str:
+    return _("{what}: ").format(what=found.changed) if found.changed else ""
+
+
+def _names(wrong: Sequence[Wrong]) -> str:
+    names = [item.block for item in wrong]
+    return ", ".join(names[:4]) + (_(" and {n} more").format(n=len(names) - 4) if len(names) > 4 else "")
+
+
+def _words(fits: Sequence[Fit]) -> str:
+    return fits[0].words if fits else _("it fits no known cause")
+
+
+def _figures(wrong: Sequence[Wrong]) -> str:
+    worst = max(wrong, key=lambda item: item.verdict.relative if np.isfinite(item.verdict.relative) else 0.0)
+    verdict: Verdict = worst.verdict
+    return _("along a random direction {block} has numeric {numeric}, back-propagation {claimed}").format(
+        block=worst.block, numeric=with_error(verdict.numeric, verdict.error), claimed=number(verdict.claimed, 6)
+    )
+
+
+def _passed(found: Found, common: dict[str, Any]) -> Result:
+    widths = {layer.call.name: layer.resolution for layer in found.layers}
+    if found.whole is not None and not found.layers:
+        widths[found.problem.name] = found.whole.resolution
+    finite = {name: width for name, width in widths.items() if np.isfinite(width)}
+    unclear = {name: width for name, width in widths.items() if not width <= TOO_WIDE and _moves(found, name)}
+    if unclear:
+        name = max(unclear, key=lambda n: unclear[n])
+        return Result(
+            **common,
+            outcome="inconclusive",
+            location=name,
+            message=_("No numeric derivative of {layer} can be had to better than {width} of its size.").format(
+                layer=name or _("the model"), width=number(unclear[name])
+            ),
+            hint=_("The function is rough there: it rounds, jumps, or its loss is far larger than its changes."),
+        )
+    smallest = max(finite.values(), default=0.0)
+    smallest = max(smallest, 1e-8)
+    return Result(
+        **common,
         outcome="passed",
         message=_(
-            "Back-propagation agrees with the numeric derivative; an error of {size} in any block would show."
-        ).format(size=number(smallest)),
-        power=(Power(what="an error in any block", smallest=smallest, unit="relative", probability=0.99),),
-        repeat=repeat,
-        seed=seed,
+            "Back-propagation agrees with the numeric derivative in {n} layers and on the whole way; "
+            "an error of {size} in any block would have been seen."
+        ).format(n=len(found.layers), size=number(smallest, 2))
+        if found.layers
+        else _("Back-propagation agrees with the numeric derivative; an error of {size} would have been seen.").format(
+            size=number(smallest, 2)
+        ),
+        power=(Power(what=_("an error in any block"), smallest=smallest, unit="relative", probability=0.999),),
     )
+
+
+def _moves(found: Found, name: str) -> bool:
+    """Whether there is a derivative at all: a layer that nothing flows through is not unclear."""
+    for layer in found.layers:
+        if layer.call.name == name:
+            return bool(layer.call.upstream.any()) and np.isfinite(layer.resolution)
+    return found.whole is not None and found.whole.size > 0

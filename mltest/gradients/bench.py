@@ -21,6 +21,8 @@ STEPS_FLOAT32 = (2.0**-5, 2.0**-8, 2.0**-11, 2.0**-3)
 # What no right gradient need keep: formulas with constants to so many digits are right (relative to the gradient).
 TOLERANCE_FLOAT64 = 1e-8
 TOLERANCE_FLOAT32 = 2e-6
+# More than this is not rounding of the dtype any more, however badly a layer is conditioned.
+ROUNDING_FLOAT64, ROUNDING_FLOAT32 = 1e-7, 3e-4
 # A bar this small beside the derivative needs no other step.
 GOOD_ENOUGH = 1e-7
 
@@ -61,12 +63,16 @@ class Walk:
 
     def line(self, step: float) -> Line:
         if step not in self.lines:
-            bench = self.bench
-            self.lines[step] = walk(
-                bench.forward, bench.values, self.direction, step, centre=bench.centre, epsilon=bench.epsilon
-            )
-            bench.grain = max(bench.grain, self.lines[step].grain)
+            line = self._walked(step)
+            if line.suspicious.any():
+                line = line.told_apart(self._walked(step / 32))
+            self.lines[step] = line
+            self.bench.grain = max(self.bench.grain, line.grain)
         return self.lines[step]
+
+    def _walked(self, step: float) -> Line:
+        bench = self.bench
+        return walk(bench.forward, bench.values, self.direction, step, centre=bench.centre, epsilon=bench.epsilon)
 
     def judge(self, step: float, upstream: Array, gradients: Gradients, rounding: Gradients | None = None) -> Verdict:
         """The claim at one step; `rounding` is the claim's own, element by element."""
@@ -186,17 +192,31 @@ class Bench:
         squares: dict[str, Array | None] = dict.fromkeys(plain)
         for _ in range(2):
             shaken = {name: _jittered(value, rng) for name, value in self.native.items()}
-            factor = 1 + float(rng.uniform(0.1, 0.4))  # rounds every product anew
             self.calls += 1
-            again = self.piece.backward(shaken, upstream * factor)
+            above = upstream * (1 + self.native_epsilon * rng.uniform(-1, 1, upstream.shape))
+            again = self.piece.backward(shaken, above)
             for name, gradient in again.items():
                 first = plain[name]
                 if gradient is None or first is None:
                     continue
-                change = (gradient.astype(np.float64) / factor - first) ** 2 / 2
+                change = (gradient.astype(np.float64) - first) ** 2 / 2
                 before = squares[name]
                 squares[name] = change if before is None else before + change
-        return {name: None if square is None else np.sqrt(square) for name, square in squares.items()}
+        return {name: None if s is None else self._limited(s, plain[name]) for name, s in squares.items()}
+
+    def _limited(self, squares: Array, gradient: Array | None) -> Array:
+        """What may count as rounding: one that shakes more is computed too coarsely, a fault itself."""
+        assert gradient is not None
+        rounding = np.sqrt(squares)
+        most = ROUNDING_FLOAT32 if self.coarse else ROUNDING_FLOAT64
+        limit = most * float(np.linalg.norm(np.ravel(gradient)))
+        length = float(np.linalg.norm(np.ravel(rounding)))
+        limited: Array = rounding * (limit / length) if length > limit else rounding
+        return limited
+
+    @property
+    def native_epsilon(self) -> float:
+        return max((float(np.finfo(v.dtype).eps) for v in self.native.values()), default=2.0**-52)
 
 
 def _same_function(piece: Differentiable, native: Values, fine: Values) -> bool:

@@ -11,6 +11,7 @@ from typing import Any
 from mltest.errors import MLTestError
 from mltest.evidence import Text
 from mltest.gradients.answer import answer
+from mltest.gradients.search import search_further
 from mltest.gradients.survey import survey
 from mltest.language import translate as _
 from mltest.models.differentiable import differentiable
@@ -56,7 +57,9 @@ def check_gradients(
     try:
         problem = differentiable(model, x, y, loss=loss, at=at, only=patterns, seed=seed)
         with problem.preserved():
-            found = survey(problem, search=search, seed=seed)
+            found = survey(problem, seed=seed)
+            if search and not found.random and not found.guilty and not found.whole_wrong:
+                found = search_further(found, seed=seed)
         result = answer(found, seed=seed)
     except MLTestError:
         raise

@@ -11,7 +11,7 @@ Source: Press et al., Numerical Recipes, 3rd edition, section 5.7; Moré & Wild 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -33,6 +33,7 @@ class Line:
     moved_far: Values  # (x₊ − x₋) / 2·step, the direction as rounding left it
     moved_near: Values
     epsilon: float  # of the arithmetic that F is computed in
+    jumps: Array | None = None  # (outputs,) bool: kinks, where a smaller step has told them from rounding
 
     @cached_property
     def usable(self) -> Array:
@@ -81,18 +82,33 @@ class Line:
         return 0.0
 
     @cached_property
-    def noise(self) -> Array:
-        """(outputs,): the rounding of one output, measured, at least a few units of its last place."""
-        floor = max(self.epsilon, self.grain) * np.abs(np.where(self.usable, self.centre, 0.0))
-        # The median is measured over outputs that moved at all; a kink in fewer than half of them does not reach it.
-        stirred = np.abs(self.wobble[self.usable & (self.wobble != 0)])
-        typical = float(np.median(stirred)) / _WEIGHT_OF_NOISE if stirred.size >= 8 else 0.0
-        return np.maximum(2 * floor, 1.5 * typical)
+    def floor(self) -> Array:
+        """(outputs,): two units in the last place of each output."""
+        return 2 * max(self.epsilon, self.grain) * np.abs(np.where(self.usable, self.centre, 0.0))
 
     @cached_property
+    def suspicious(self) -> Array:
+        """(outputs,) bool: W is more than plain rounding. A kink, rounding inside the layer, or a wild curve."""
+        size = self.floor[self.usable]
+        typical = float(np.sqrt(np.mean(size**2))) if size.size else 0.0
+        return ~self.usable | (np.abs(self.wobble) > 60 * np.maximum(self.floor, 0.1 * typical))
+
+    @property
     def kinked(self) -> Array:
         """(outputs,) bool: its slope jumps within the steps, or it is not finite there."""
-        return ~self.usable | (np.abs(self.wobble) > 60 * self.noise)
+        return self.suspicious if self.jumps is None else self.jumps
+
+    @cached_property
+    def noise(self) -> Array:
+        """(outputs,): the rounding of one output, measured on those without a kink, at least `floor`."""
+        stirred = np.abs(self.wobble[~self.kinked & (self.wobble != 0)])
+        typical = float(np.median(stirred)) / _WEIGHT_OF_NOISE if stirred.size >= 8 else 0.0
+        return np.maximum(self.floor, 1.5 * typical)
+
+    def told_apart(self, smaller: Line) -> Line:
+        """This line knowing a smaller step's: rounding makes as much of W there, a kink in proportion to the step."""
+        shrinks = np.abs(smaller.wobble) < 0.5 * np.abs(self.wobble)
+        return replace(self, jumps=~self.usable | (self.suspicious & shrinks))
 
     def one_sided(self) -> tuple[Array, Array]:
         """The left and the right derivative at step/2, (outputs,) each."""

@@ -1,15 +1,19 @@
-"""The order of looking: the loss itself, each layer from the output down, then the whole way at once."""
+"""The order of looking: the loss itself, each layer from the output down, the whole way at once, then other data."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from mltest.errors import InvalidInput
 from mltest.gradients.bench import Bench, Verdict
-from mltest.gradients.examine import Wrong, look, thorough
-from mltest.models.capabilities import Array, Differentiable, HasGradients, HasLayers, LayerCall, Values
+from mltest.gradients.between import Place, between_layers, cases_of
+from mltest.gradients.causes.case import Case, Fit
+from mltest.gradients.causes.diagnose import diagnose
+from mltest.gradients.examine import Look, Wrong, look, thorough
+from mltest.models.capabilities import Array, Differentiable, HasConnections, HasGradients, HasLayers, LayerCall, Values
 
 
 @dataclass
@@ -18,10 +22,19 @@ class Layer:
 
     call: LayerCall
     bench: Bench
-    resolution: float = np.inf  # the smallest relative error that would have been seen
+    resolution: float = 0.0  # the smallest relative error that would have been seen; 0 where there is nothing to see
     kinks: int = 0
     wrong: list[Wrong] = field(default_factory=list)
-    seen_with: str = ""  # what had to be changed to see it, if anything
+    cases: list[Case] = field(default_factory=list)
+    fits: list[Fit] = field(default_factory=list)
+
+    def explain(self, rng: np.random.Generator) -> None:
+        """Find out what the fault looks like."""
+        self.cases = cases_of(self.bench, self.wrong, rng)
+        for case in self.cases:
+            fits = diagnose(case)
+            if not self.fits or (self.fits[0].guess and not fits[0].guess):
+                self.fits = fits
 
 
 @dataclass
@@ -32,49 +45,70 @@ class Found:
     loss: float = np.nan
     layers: list[Layer] = field(default_factory=list)  # from input to output
     whole: Verdict | None = None
+    whole_bench: Bench | None = None
     whole_wrong: list[Wrong] = field(default_factory=list)
+    whole_cases: list[Case] = field(default_factory=list)
+    whole_fits: list[Fit] = field(default_factory=list)
+    place: Place | None = None  # of a fault between layers
+    unreached: list[str] = field(default_factory=list)  # inputs that no gradient comes back to
     random: bool = False
     at_kink: bool = False
-    precision: bool = False
-    calls: int = 0
+    changed: str = ""  # what had to be changed to see the fault, if anything
+
+    @property
+    def guilty(self) -> list[Layer]:
+        """Layers that are wrong on their own, the nearest to the output first."""
+        return [layer for layer in reversed(self.layers) if layer.wrong]
+
+    @property
+    def calls(self) -> float:
+        """Passes through the net: of the whole, and of each layer on its own on average."""
+        own = [layer.bench.calls for layer in self.layers]
+        return (self.whole_bench.calls if self.whole_bench else 0) + (sum(own) / len(own) if own else 0.0)
 
 
-def survey(problem: HasGradients, *, search: bool, seed: int) -> Found:
+def survey(problem: HasGradients, *, seed: int) -> Found:
     """Look at everything once, and thoroughly where the first look frowns."""
     rng = np.random.default_rng(seed)
     found = Found(problem)
-    whole = Bench.of(problem.whole)
+    whole = found.whole_bench = Bench.of(problem.whole)
     first, second = whole.forward(whole.values), whole.forward(whole.values)
     found.loss = float(first[0])
     if not np.isfinite(first[0]):
-        raise InvalidInput(f"the loss is {first[0]} at the given data and parameters; a finite loss is needed.")
+        raise InvalidInput(_not_finite(problem, found.loss))
     if first[0] != second[0]:
         found.random = True
         return found
+    whole.__dict__["centre"] = first
     if isinstance(problem, HasLayers):
-        for call in problem.layers():
-            found.layers.append(Layer(call, Bench.of(call)))
+        found.layers = [Layer(call, Bench.of(call)) for call in problem.layers()]
         for layer in reversed(found.layers):
-            _look_at_layer(layer, rng)
+            look_at_layer(layer, rng)
         # What a layer rounds away inside, the loss cannot show either.
         whole.epsilon = max([whole.epsilon, *(layer.bench.grain for layer in found.layers)])
+    for layer in found.guilty:
+        layer.explain(rng)
     _look_at_whole(found, whole, rng)
-    found.calls = whole.calls
     return found
 
 
-def _look_at_layer(layer: Layer, rng: np.random.Generator) -> None:
+def _not_finite(problem: HasGradients, loss: float) -> str:
+    where = "at the given data and parameters"
+    if isinstance(problem, HasLayers):
+        for call in problem.layers():
+            if not np.all(np.isfinite(call.forward(call.values))):
+                given = all(np.all(np.isfinite(value)) for value in call.values.values())
+                where = f"first in layer {call.name!r}" + ("" if given else ", whose inputs are not finite either")
+                break
+    return f"the loss is {loss}, {where}. Pass x, y and parameters with which it is finite."
+
+
+def look_at_layer(layer: Layer, rng: np.random.Generator) -> None:
+    """One look with the gradient that really comes down, and one with any; a thorough one where it frowns."""
     bench = layer.bench
     names = [name for name, value in bench.values.items() if value.size]
-    if not names or not layer.call.upstream.size:
-        layer.resolution = 0.0
-        return
-    real = _normalised(layer.call.upstream)
-    anything = rng.uniform(0.5, 1.5, real.shape) * rng.choice([-1.0, 1.0], real.shape) * layer.call.differentiable
-    upstreams = [u for u in (real, _normalised(anything)) if u.any()]
-    if len(real) == 1:
-        upstreams = upstreams[:1]
-    if not upstreams:
+    upstreams = _upstreams(layer.call, rng)
+    if not names or not upstreams:
         return
     looks = look(bench, upstreams, names, rng)
     layer.kinks = max(seen.kinks for seen in looks)
@@ -86,27 +120,67 @@ def _look_at_layer(layer: Layer, rng: np.random.Generator) -> None:
                 return
 
 
-def _normalised(upstream: Array) -> Array:
+def _upstreams(call: LayerCall, rng: np.random.Generator) -> list[Array]:
+    real = normalised(call.upstream)
+    anything = rng.uniform(0.5, 1.5, real.shape) * rng.choice([-1.0, 1.0], real.shape) * call.differentiable
+    candidates = [real] if len(real) == 1 and real.any() else [real, normalised(anything)]
+    return [upstream for upstream in candidates if upstream.any()]
+
+
+def normalised(upstream: Array) -> Array:
+    """The same direction with a root mean square of 1: what a layer does to gradients is linear."""
     upstream = np.where(np.isfinite(upstream), upstream, 0.0)
     length = float(np.sqrt(np.mean(upstream**2))) if upstream.size else 0.0
     return upstream / length if length > 0 else upstream
 
 
 def _look_at_whole(found: Found, whole: Bench, rng: np.random.Generator) -> None:
-    upstream = np.ones(1)
-    seen = look(whole, [upstream], list(whole.values), rng)[0]
-    found.whole = seen.verdict
-    clear = seen.verdict.resolution < 1e-5
-    if clear and not seen.verdict.wrong:
+    one = np.ones(1)
+    names = _reached(found, whole)
+    if not names:
         return
-    if not clear:
+    seen = look(whole, [one], names, rng)[0]
+    found.whole = seen.verdict
+    if not seen.verdict.wrong and seen.verdict.resolution < 1e-5:
+        return
+    if not seen.verdict.wrong or seen.verdict.resolution > 1e-3:
         # On a kink, or beside one: a point close by has the same faults and, nearly always, no kink.
         found.at_kink = True
-    whole = beside(found.problem.whole, whole, rng)
-    seen = look(whole, [upstream], list(whole.values), rng)[0]
-    found.whole = min(found.whole, seen.verdict, key=lambda verdict: verdict.resolution)
+    seen, whole = _look_beside(found, whole, names, rng)
     if seen.verdict.wrong:
-        found.whole_wrong = thorough(whole, upstream, list(whole.values), rng)
+        found.whole_wrong = thorough(whole, one, names, rng)
+    if found.whole_wrong and not found.guilty:
+        _explain_whole(found, whole, rng)
+
+
+def _look_beside(found: Found, whole: Bench, names: Sequence[str], rng: np.random.Generator) -> tuple[Look, Bench]:
+    moved = beside(found.problem.whole, whole, rng)
+    moved.epsilon = max(moved.epsilon, whole.epsilon)
+    seen = look(moved, [np.ones(1)], names, rng)[0]
+    whole.calls += moved.calls
+    if found.whole is None or seen.verdict.resolution < found.whole.resolution:
+        found.whole = seen.verdict
+    return seen, moved
+
+
+def _reached(found: Found, whole: Bench) -> list[str]:
+    """The blocks to look at: all parameters, and those inputs that a gradient comes back to.
+
+    A net may well cut its input off (features that are not trained); no parameter is the worse for it.
+    """
+    claimed = whole.backward(np.ones(1))
+    names = [name for name, value in whole.values.items() if value.size]
+    found.unreached = [name for name in names if claimed.get(name) is None and (name == "x" or name.startswith("x["))]
+    return [name for name in names if name not in found.unreached]
+
+
+def _explain_whole(found: Found, whole: Bench, rng: np.random.Generator) -> None:
+    problem = found.problem
+    if isinstance(problem, HasConnections):
+        found.place = between_layers(problem, found.whole_wrong, whole, rng)
+        return
+    found.whole_cases = cases_of(whole, found.whole_wrong[-1:], rng, whole=True)
+    found.whole_fits = diagnose(found.whole_cases[0]) if found.whole_cases else []
 
 
 def beside(piece: Differentiable, bench: Bench, rng: np.random.Generator) -> Bench:
@@ -114,6 +188,7 @@ def beside(piece: Differentiable, bench: Bench, rng: np.random.Generator) -> Ben
     values: dict[str, Array] = {}
     for name, value in bench.native.items():
         size = np.maximum(np.abs(value), 0.01 * float(np.sqrt(np.mean(value.astype(float) ** 2)) or 1.0))
-        values[name] = (value + 2e-3 * size * rng.uniform(-1, 1, value.shape)).astype(value.dtype)
+        shifted = value + 2e-3 * size * rng.uniform(-1, 1, value.shape)
+        values[name] = np.asarray(np.where(np.isfinite(value), shifted, value)).astype(value.dtype)
     moved: Values = values
     return Bench.of(piece, moved)

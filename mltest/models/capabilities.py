@@ -163,3 +163,41 @@ class HasLayers(HasGradients, Protocol):
     def layers(self) -> Sequence[LayerCall]:
         """The calls of one forward pass, from input to output; the loss is the last."""
         ...
+
+
+@runtime_checkable
+class HasConnections(HasLayers, Protocol):
+    """A model that can also be taken apart between its layers."""
+
+    def groups(self) -> Sequence[LayerCall]:
+        """Calls that consist of other calls, the innermost first."""
+        ...
+
+    def cut_off(self) -> Sequence[LayerCall]:
+        """Layers that something with a gradient went into and nothing with a gradient came out of."""
+        ...
+
+    def rests(self) -> Sequence[Differentiable]:
+        """From each layer's output (block "NAME.output") to the loss, from input to output."""
+        ...
+
+
+@runtime_checkable
+class HasMemory(HasGradients, Protocol):
+    """A model that may remember earlier batches."""
+
+    def after_another_batch(self) -> HasGradients | None:
+        """The same question after a pass over other rows; None where that pass changes nothing about the gradient."""
+        ...
+
+
+@runtime_checkable
+class HasVariants(HasGradients, Protocol):
+    """A model that can be asked the same about other data."""
+
+    x: Any
+    y: Any
+
+    def variant(self, *, x: Any = None, y: Any = None, loss_scale: float | None = None) -> HasGradients:
+        """The same model on other inputs or labels, or with its loss multiplied by a factor."""
+        ...

@@ -18,11 +18,12 @@ class Job:
     seed: int
     train: Array  # positions of rows
     held_out: Array
+    wants_scores: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
 class Trained:
-    """What a job gave. One of `labels` and `values` is there; `scores` (rows, classes) where the model gives them."""
+    """What a job gave: predictions, or an error; `scores` (rows, classes) where they were wanted and there are any."""
 
     predictions: Array | None = None  # one a row of held_out
     scores: Array | None = None
@@ -35,8 +36,20 @@ class Trained:
 class Sweeps(Protocol):
     """It can be trained afresh with other settings."""
 
-    name: str
-    kind: Kind | None
+    @property
+    def name(self) -> str:
+        """What is swept, in a word."""
+        ...
+
+    @property
+    def kind(self) -> Kind | None:
+        """What it answers."""
+        ...
+
+    @property
+    def side_by_side(self) -> bool:
+        """Whether trainings of one group are cheaper together than one by one."""
+        ...
 
     def check(self, settings: Mapping[str, Any]) -> None:
         """Raise InvalidInput if the model has no such setting; the message names those that it has."""

@@ -124,17 +124,14 @@ def _comparable(a: Any, b: Any) -> bool:
 
 
 def pictures(source: Any, row: int, follow_up: Any, follow_row: int) -> tuple[Image, ...]:
-    """Source, follow-up and their difference, where the rows are pictures of at most 64 × 64 after thinning."""
+    """Source and follow-up, where rows are pictures of at most 64 × 64 after thinning; a page adds the difference."""
     first = picture(source, row)
     second = picture(follow_up, follow_row)
     if first is None or second is None:
         return ()
     low = min(float(first.min()), float(second.min()))
     span = max(float(first.max()), float(second.max())) - low or 1.0
-    made = [_image(_("source"), (first - low) / span), _image(_("follow-up"), (second - low) / span)]
-    if first.shape == second.shape:
-        made.append(_image(_("difference"), 0.5 + (second - first) / (2 * span)))
-    return tuple(made)
+    return _image(_("source"), (first - low) / span), _image(_("follow-up"), (second - low) / span)
 
 
 def picture(x: Any, row: int) -> Array | None:

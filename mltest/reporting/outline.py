@@ -3,54 +3,29 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from gettext import NullTranslations
 
 from mltest.language import catalogue
 from mltest.reporting import wording
 from mltest.reporting.against import Change, Comparison, compare
-from mltest.reporting.figures import Figure, figures_of
-from mltest.reporting.text import LONGEST_NAME, clamp, one_line, slug
+from mltest.reporting.cards import Card, cards_of, change_word
+from mltest.reporting.text import clamp, one_line
 from mltest.results import Result, Run
 
 MANY_CHECKS = 20  # from here on the page offers search and filters
-TAKEN = ("summary", "findings", "inconclusive", "passed", "skipped")  # ids of sections
-FEW_CHECKS = 12  # up to here the evidence of passes stands open too
+VERY_MANY_CHECKS = 400  # from here on what is not in view is laid out when it comes into view
+FEW_CHECKS = 12  # beyond, a page has an overview by subject
+MOST_SUBJECTS = 60  # in that overview
 
 
 @dataclass(frozen=True)
-class Link:
-    text: str
-    href: str  # "" where there is nothing to go to
+class Group:
+    """Cards of one subject, under its name; without a name, cards that each say their own."""
 
-
-@dataclass(frozen=True)
-class Card:
-    """One check as the page shows it; every text is ready to be placed."""
-
-    id: str
-    outcome: str
-    sign: str
-    word: str
-    check: str
     subject: str
-    message: str
-    hint: str
-    location: str
-    causes: tuple[str, ...]
-    measures: tuple[tuple[str, str], ...]
-    power: tuple[str, ...]
-    figures: tuple[Figure, ...]
-    open: bool  # whether the evidence stands open
-    because: Link | None
-    accepted: str
-    change: Change
-    change_word: str
-    repeat: str
-    source: str
-    seconds: str
-    whole: tuple[tuple[str, str], ...]  # names that were clamped: what it is, and the name
+    cards: tuple[Card, ...]
 
 
 @dataclass(frozen=True)
@@ -58,7 +33,18 @@ class Section:
     id: str
     title: str
     meaning: str
-    cards: tuple[Card, ...]
+    count: int
+    groups: tuple[Group, ...]
+
+
+@dataclass(frozen=True)
+class Line:
+    """One subject in the overview: how many of its checks have each outcome, and where the first of them stands."""
+
+    subject: str
+    href: str
+    counts: tuple[int, ...]  # in the order of `Outline.counts`
+    says: str  # the sentence of the only check
 
 
 @dataclass(frozen=True)
@@ -83,11 +69,15 @@ class Outline:
     verdict: str
     counts: tuple[Count, ...]
     findings: tuple[Card, ...]
+    located: bool  # whether any finding says where
+    explained: bool  # whether any finding says why
+    overview: tuple[Line, ...]
     sections: tuple[Section, ...]
     changes: tuple[tuple[str, int], ...]
     earlier: str
     gone: tuple[str, ...]
     many: bool
+    huge: bool
     environment: tuple[tuple[str, str], ...]
     started: str
     seconds: str
@@ -97,7 +87,8 @@ def outline(run: Run, against: Run | None = None) -> Outline:
     """Everything the templates need of a run, in the order of the page: findings first."""
     words = catalogue(run.language)
     comparison = compare(run, against) if against is not None else None
-    cards = _cards(run, comparison, words)
+    cards = cards_of(run, comparison, words)
+    findings = tuple(card for card in cards if card.outcome in ("error", "failed"))
     return Outline(
         language=run.language if _is_language(run.language) else "en",
         direction="rtl" if run.language[:2] in ("ar", "fa", "he", "ur") else "ltr",
@@ -106,12 +97,16 @@ def outline(run: Run, against: Run | None = None) -> Outline:
         outcome=run.outcome if run.results else "skipped",
         verdict=wording.verdict_of(run),
         counts=_counts(Counter(result.outcome for result in run.results), words),
-        findings=tuple(card for card in cards if card.outcome in ("error", "failed")),
+        findings=findings,
+        located=any(card.location for card in findings),
+        explained=any(card.causes for card in findings),
+        overview=_overview(cards),
         sections=_sections(cards, words),
         changes=_changes(comparison, words),
         earlier=comparison.earlier if comparison else "",
         gone=tuple(_heading(result) for result in comparison.gone) if comparison else (),
         many=len(run.results) > MANY_CHECKS,
+        huge=len(run.results) > VERY_MANY_CHECKS,
         environment=tuple((one_line(key), one_line(value)) for key, value in run.environment.items()),
         started=run.started,
         seconds=wording.duration(run.seconds or sum(result.seconds for result in run.results)),
@@ -126,107 +121,11 @@ def _heading(result: Result) -> str:
     return clamp(f"{result.check} · {result.subject}" if result.subject else result.check)
 
 
-def identify(results: Iterable[Result]) -> tuple[str, ...]:
-    """An id for each result that no other on the page has, and that the same check gets again in the next run."""
-    seen = Counter(TAKEN)
-    ids = []
-    for result in results:
-        wanted = slug(f"{result.check} {result.subject}")
-        seen[wanted] += 1
-        # A slug never ends in a number after two hyphens, so these cannot meet a wanted one.
-        ids.append(wanted if seen[wanted] == 1 else f"{wanted}--{seen[wanted]}")
-    return tuple(ids)
-
-
-def _cards(run: Run, comparison: Comparison | None, words: NullTranslations) -> tuple[Card, ...]:
-    """One card a result, findings first; accepted findings follow those that are not."""
-    ids = identify(run.results)
-    home = _homes(run.results, ids)
-    changes: tuple[Change, ...] = comparison.changes if comparison else tuple("" for _ in run)
-    few = len(run) <= FEW_CHECKS
-    cards = [
-        _card(result, id, home, change, few, words)
-        for result, id, change in zip(run.results, ids, changes, strict=True)
-    ]
-    order = sorted(
-        range(len(cards)),
-        key=lambda i: (wording.ORDER.index(run.results[i].outcome) // 2, run.results[i].accepted is not None,
-                       wording.ORDER.index(run.results[i].outcome)),
-    )  # fmt: skip
-    return tuple(cards[i] for i in order)
-
-
-def _homes(results: tuple[Result, ...], ids: tuple[str, ...]) -> Mapping[tuple[str, str], str]:
-    """Where a finding that others follow from stands: by check and subject, and by check alone; the worst first."""
-    homes: dict[tuple[str, str], str] = {}
-    for _, result, id in sorted(
-        ((wording.ORDER.index(result.outcome), result, id) for result, id in zip(results, ids, strict=True)),
-        key=lambda entry: entry[0],
-    ):
-        homes.setdefault((result.check, result.subject), id)
-        homes.setdefault((result.check, ""), id)
-    return homes
-
-
-def _card(
-    result: Result,
-    id: str,
-    home: Mapping[tuple[str, str], str],
-    change: Change,
-    few: bool,
-    words: NullTranslations,
-) -> Card:
-    _ = words.gettext
-    because = None
-    if result.because:
-        target = home.get((result.because, result.subject)) or home.get((result.because, ""))
-        because = Link(result.because, f"#{target}" if target and target != id else "")
-    return Card(
-        id=id,
-        outcome=result.outcome,
-        sign=wording.SIGNS[result.outcome],
-        word=wording.outcome_word(result.outcome, _),
-        check=result.check if result.check.strip() else _("a check without a name"),
-        subject=result.subject,
-        message=result.message,
-        hint=result.hint,
-        location=result.location,
-        causes=tuple(wording.cause_words(cause) for cause in result.causes),
-        measures=tuple((name, wording.figure(value)) for name, value in result.measures.items()),
-        power=tuple(wording.power_sentence(power, _) for power in result.power),
-        figures=figures_of(result.evidence, id, words),
-        open=few or result.outcome not in ("passed", "skipped"),
-        because=because,
-        accepted=wording.acceptance_sentence(result.accepted, _) if result.accepted else "",
-        change=change,
-        change_word=_change_word(change, words),
-        repeat=result.repeat or f"seed={result.seed}",
-        source=result.source,
-        seconds=wording.duration(result.seconds),
-        whole=tuple(
-            (label, text)
-            for label, text in (
-                (_("check"), result.check),
-                (_("subject"), result.subject),
-                (_("where"), result.location),
-                (_("follows from"), result.because),
-                *((_("cause"), cause) for cause in result.causes),
-            )
-            if len(text) > LONGEST_NAME
-        ),
-    )
-
-
-def _change_word(change: Change, words: NullTranslations) -> str:
-    _ = words.gettext
-    return {"new": _("new"), "fixed": _("fixed"), "still broken": _("still broken"), "gone": _("gone"), "": ""}[change]
-
-
 def _changes(comparison: Comparison | None, words: NullTranslations) -> tuple[tuple[str, int], ...]:
     if comparison is None:
         return ()
     every: tuple[Change, ...] = ("new", "still broken", "fixed", "gone")
-    return tuple((_change_word(change, words), comparison.count(change)) for change in every)
+    return tuple((change_word(change, words), comparison.count(change)) for change in every)
 
 
 def _counts(counts: Mapping[str, int], words: NullTranslations) -> tuple[Count, ...]:
@@ -256,5 +155,35 @@ def _sections(cards: tuple[Card, ...], words: NullTranslations) -> tuple[Section
         inside = tuple(card for card in cards if card.outcome in outcomes)
         if inside:
             meaning = "" if len(outcomes) > 1 else wording.outcome_meaning(outcomes[0], _)
-            sections.append(Section(id, title, meaning, inside))
+            groups = (Group("", inside),) if id in ("findings", "inconclusive") else _by_subject(inside)
+            sections.append(Section(id, title, meaning, len(inside), groups))
     return tuple(sections)
+
+
+def _by_subject(cards: tuple[Card, ...]) -> tuple[Group, ...]:
+    """The cards under the names of their subjects, where that saves saying most of the names."""
+    groups: dict[str, list[Card]] = {}
+    for card in cards:
+        groups.setdefault(card.subject, []).append(card)
+    if len(groups) * 2 > len(cards):
+        return (Group("", cards),)
+    return tuple(Group(subject, tuple(inside)) for subject, inside in groups.items())
+
+
+def _overview(cards: tuple[Card, ...]) -> tuple[Line, ...]:
+    """A line a subject on a page of many checks; none where there is one subject, or too many to be overseen."""
+    subjects: dict[str, list[Card]] = {}
+    for card in cards:
+        subjects.setdefault(card.subject, []).append(card)
+    if len(cards) <= FEW_CHECKS or not 1 < len(subjects) <= MOST_SUBJECTS:
+        return ()
+    present = [outcome for outcome in wording.ORDER if any(card.outcome == outcome for card in cards)]
+    return tuple(
+        Line(
+            subject=subject,
+            href=f"#{inside[0].id}",
+            counts=tuple(sum(card.outcome == outcome for card in inside) for outcome in present),
+            says=inside[0].message if len(inside) == 1 else "",
+        )
+        for subject, inside in subjects.items()
+    )

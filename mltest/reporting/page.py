@@ -125,7 +125,12 @@ def _templates() -> jinja2.Environment:
         unambiguous=text.unambiguous,
         thousands=_thousands,
     )
-    environment.globals.update(SIGNS=wording.SIGNS, FILLS=wording.FILLS, LONGEST_SENTENCE=text.LONGEST_SENTENCE)
+    environment.globals.update(
+        SIGNS=wording.SIGNS,
+        FILLS=wording.FILLS,
+        LONGEST_NAME=text.LONGEST_NAME,
+        LONGEST_SENTENCE=text.LONGEST_SENTENCE,
+    )
     return environment
 
 

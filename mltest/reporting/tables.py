@@ -106,12 +106,12 @@ def _curves(evidence: Curves) -> DataTable:
 def _points(evidence: Points) -> DataTable:
     chosen = frozenset(evidence.highlighted)
     columns = {
-        evidence.x_label or "x": evidence.x,
+        evidence.x_label or "x": tuple(category(evidence.x_categories, x) for x in evidence.x),
         evidence.y_label or "y": evidence.y,
         "±": evidence.error,
         "group": evidence.group,
         "label": evidence.labels,
-        "highlighted": tuple(i in chosen for i in range(len(evidence.x))) if chosen else (),
+        evidence.highlighted_as or "highlighted": tuple(i in chosen for i in range(len(evidence.x))) if chosen else (),
     }
     present: dict[str, tuple[Any, ...]] = {name: values for name, values in columns.items() if values}
     return tabulate(present, zip_longest(*present.values()))
@@ -122,6 +122,7 @@ def _grid(evidence: Grid) -> DataTable:
     columns = evidence.columns or tuple(str(position) for position in range(width))
     names = evidence.rows or tuple(str(position) for position in range(len(evidence.values)))
     corner = " \\ ".join(label for label in (evidence.y_label, evidence.x_label) if label)
+    corner += f" ({evidence.value_label})" if evidence.value_label else ""
     return tabulate((corner, *columns), [(name, *row) for name, row in zip(names, evidence.values, strict=False)])
 
 
@@ -131,7 +132,8 @@ def _bars(evidence: Bars) -> DataTable:
     names = ("low", "high") if bounds else ()
     if evidence.edges:
         rows = zip_longest(evidence.edges[:-1], evidence.edges[1:], evidence.values, *bounds)
-        return tabulate(("from", "to", value, *names), rows)
+        below, above = (f"{evidence.x_label}, from", "to") if evidence.x_label else ("from", "to")
+        return tabulate((below, above, value, *names), rows)
     labels = evidence.names or tuple(str(position) for position in range(len(evidence.values)))
     return tabulate((evidence.x_label or "", value, *names), zip_longest(labels, evidence.values, *bounds))
 
@@ -144,7 +146,7 @@ def _parallel(evidence: Parallel) -> DataTable:
     length = max(map(len, columns), default=0)
     names = [axis.name for axis in evidence.axes]
     if chosen:
-        names.append("highlighted")
+        names.append(evidence.highlighted_as or "highlighted")
         columns.append(tuple(position in chosen for position in range(length)))
     return tabulate(names, zip_longest(*columns))
 
@@ -172,7 +174,8 @@ def picture_table(images: tuple[Image, ...]) -> DataTable:
     summaries = []
     for image in images:
         values = [value for plane in image.planes for row in plane for value in row]
-        size = f"{len(image.planes[0])} × {len(image.planes[0][0])}" if values else "empty"
+        rows_of = image.planes[0] if image.planes else ()
+        size = f"{len(rows_of)} × {max(map(len, rows_of), default=0)}"
         summaries.append((image.caption, size, min(values, default=None), _mean(values), max(values, default=None)))
     return tabulate(("picture", "height × width", "lowest", "mean", "highest"), summaries)
 

@@ -8,7 +8,6 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from mltest.language import catalogue, number
-from mltest.reporting.text import clamp
 from mltest.results import Acceptance, Outcome, Power, Run
 
 Say = Callable[[str], str]  # English to the language of the run
@@ -112,7 +111,7 @@ def moment(started: str) -> str:
     try:
         when = datetime.fromisoformat(started)
     except ValueError:
-        return clamp(started)
+        return started
     zone = " UTC" if when.utcoffset() == timedelta(0) else when.strftime(" %z").rstrip()
     return f"{when:%Y-%m-%d %H:%M}{zone}"
 

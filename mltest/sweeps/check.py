@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import replace
 from typing import Any
 
@@ -14,16 +16,19 @@ from mltest.errors import InvalidInput
 from mltest.language import translate as _
 from mltest.models.sweeping import adapt_sweep
 from mltest.sweeps.answer import SweepResult
-from mltest.sweeps.conclude import Question, answered, conclude, everything_stays, fits
+from mltest.sweeps.conclude import Question, answered, check_confidence, conclude, everything_stays, fits
 from mltest.sweeps.confirm import SEARCH_SHARE, Confirmation, joined
+from mltest.sweeps.crew import Crew as Processes
 from mltest.sweeps.foreign import with_examples
-from mltest.sweeps.objective import Problem, problem_of
+from mltest.sweeps.foreign_executor import Hired, executor_of
+from mltest.sweeps.journal import Journal, fingerprint
+from mltest.sweeps.objective import CHUNK, Problem, problem_of
 from mltest.sweeps.rows import Tasks, seed_of
 from mltest.sweeps.samplers import sampler_of
 from mltest.sweeps.scores import Score, find_score
 from mltest.sweeps.space import Settings, Space, exists, space_of
 from mltest.sweeps.splits import SEARCH_SCORED, Parts, divide
-from mltest.sweeps.study import Budget, Search, Worker, scores_alone
+from mltest.sweeps.study import Alone, Budget, Crew, Search, Worker, scores_alone
 from mltest.sweeps.trials import Trials
 from mltest.sweeps.verdict import verdict_of
 
@@ -48,6 +53,10 @@ def sweep(
     examples: int | None = None,
     epochs: int | None = None,
     seconds: float | None = None,
+    timeout: float | None = None,
+    executor: Any = None,
+    jobs: int = 1,
+    storage: str | os.PathLike[str] | None = None,
     seed: int = 0,
 ) -> SweepResult:
     """Try settings of a space with several seeds each, and say which are best and which cannot be told from them.
@@ -70,6 +79,10 @@ def sweep(
         confidence: of the set and of the interval.
         examples: rows behind an objective's score, where it is a share of right answers.
         epochs, seconds: the search ends when so many epochs or seconds are spent.
+        timeout: seconds that one training may take; then its worker process is killed.
+        executor: a concurrent.futures.Executor or a Dask client that does the work.
+        jobs: worker processes on this machine; 1 is this process itself, unless there is a timeout.
+        storage: path of a journal. Every finished chunk is there at once; called again, the sweep goes on.
         seed: of everything that is drawn.
 
     Returns:
@@ -78,6 +91,7 @@ def sweep(
 
     Raises:
         InvalidInput: an argument cannot be used. What an objective raises is a failed trial with its traceback.
+        StorageError: the journal is of another sweep, of a newer version, damaged, in use, or cannot be written.
 
     Sources: as of `mltest.sweeps.confidence_set` and `mltest.sweeps.winner`.
     """
@@ -86,7 +100,9 @@ def sweep(
     one_score = find_score(score, maximise, regressor=adapted is not None and adapted.kind == "regressor")
     problem = problem_of(model_or_objective, x, y, one_score, adapted)
     the_space = space_of(space)
-    _check_numbers(trials=trials, seeds=seeds, confidence=confidence, examples=examples, epochs=epochs, seconds=seconds)
+    _check_whole(trials=trials, seeds=seeds, examples=examples, epochs=epochs, jobs=jobs)
+    _check_positive(seconds=seconds, timeout=timeout)
+    check_confidence(confidence, "sweep")
     wanted = None if expected is None else the_space.check(expected, "expected")
     direction = one_score.maximise if adapted is not None else maximise
     for settings in _samples(the_space, seed):
@@ -97,20 +113,47 @@ def sweep(
         sampler=sampler_of(
             sampler, the_space, structural=problem.structural(list(the_space)), seed=seed, n_seeds=seeds
         ),
-        worker=Worker(problem, deadline=None if seconds is None else time.monotonic() + seconds),
+        worker=Worker(problem, _crew(problem, executor, jobs, timeout), size=_chunk_size(problem)),
         seeds=[seed_of(seed, "search", place) for place in range(seeds)],
         task=tasks.task,
         budget=Budget(trials=_limit(trials, sampler, epochs, seconds), epochs=epochs, seconds=seconds),
         maximise=direction,
-        first=() if wanted is None else _complete(the_space, wanted),
     )
+    rows = (x, y, groups, split) if problem.draws_rows else ()
+    identity = {
+        "space": the_space.plain(), "model": problem.name, "score": one_score.name, "maximise": direction, "seed": seed,
+        "sampler": sampler if isinstance(sampler, str) else type(sampler).__name__,
+        "rows": [fingerprint(part) for part in rows],
+    }  # fmt: skip
     question = Question(
         subject=problem.name, confidence=confidence, expected=wanted, seed=seed, space=the_space, started=started,
         score=one_score.name if adapted is not None else "score",
         repeat=f"mltest.sweep(…, trials={trials}, seeds={seeds}, sampler={sampler!r}, seed={seed})",
     )  # fmt: skip
-    with threadpool_limits(1):  # the same numbers on any number of threads, and none in another's way
+    with ExitStack() as stack:
+        stack.enter_context(threadpool_limits(1))  # the same numbers on any number of threads
+        stack.callback(search.worker.crew.close)
+        if storage is not None:
+            journal = Journal.open(storage, identity)
+            stack.callback(journal.close)
+            search.worker.known |= journal.known
+            search.worker.told.append(journal.add)
+        if seconds is not None:
+            search.worker.deadline = time.monotonic() + seconds
         return _run(search, tasks, question, examples)
+
+
+def _crew(problem: Problem, executor: Any, jobs: int, timeout: float | None) -> Crew:
+    if executor is not None:
+        return Hired(problem, executor_of(executor), timeout)
+    if jobs > 1 or timeout is not None:
+        return Processes(problem, jobs, timeout)
+    return Alone(problem)
+
+
+def _chunk_size(problem: Problem) -> int:
+    """Trainings that go side by side make one chunk; those that do not are finished, and safe, one at a time."""
+    return CHUNK if problem.side_by_side else 1
 
 
 def _run(search: Search, tasks: Tasks, question: Question, examples: int | None) -> SweepResult:
@@ -135,7 +178,7 @@ def _run(search: Search, tasks: Tasks, question: Question, examples: int | None)
 
 
 def _run_expected(search: Search, question: Question) -> None:
-    """The developer's choice, where it leaves names open: with these as the best setting has them."""
+    """The developer's choice, if nothing like it was asked: what it leaves open is as the best setting has it."""
     if question.expected is None or any(fits(one, question.expected) for one in search.settings):
         return
     trials = search.trials()
@@ -234,12 +277,6 @@ def _samples(space: Space, seed: int) -> list[Settings]:
     return [space.at(point) for point in [*corners, *rng.random((8, n)).tolist()]]
 
 
-def _complete(space: Space, wanted: Settings) -> list[Settings]:
-    """The developer's choice, where it says everything that exists beside it."""
-    full = _with(space, {}, wanted)
-    return [full] if set(full) == set(wanted) else []
-
-
 def _limit(trials: int | None, sampler: Any, epochs: int | None, seconds: float | None) -> int | None:
     if (
         trials is not None
@@ -251,11 +288,13 @@ def _limit(trials: int | None, sampler: Any, epochs: int | None, seconds: float 
     return DEFAULT_TRIALS
 
 
-def _check_numbers(*, trials: Any, seeds: Any, confidence: Any, examples: Any, epochs: Any, seconds: Any) -> None:
-    for name, value in (("trials", trials), ("seeds", seeds), ("examples", examples), ("epochs", epochs)):
+def _check_whole(**numbers: Any) -> None:
+    for name, value in numbers.items():
         if value is not None and (not isinstance(value, (int, np.integer)) or isinstance(value, bool) or value < 1):
             raise InvalidInput(f"sweep: {name} is {value!r}. Pass a whole number of at least 1.")
-    if seconds is not None and (not isinstance(seconds, (int, float)) or not seconds > 0):
-        raise InvalidInput(f"sweep: seconds is {seconds!r}. Pass a number above 0.")
-    if not isinstance(confidence, float) or not 0.5 <= confidence < 1:
-        raise InvalidInput(f"sweep: confidence is {confidence!r}. Pass a probability in [0.5, 1), such as 0.95.")
+
+
+def _check_positive(**numbers: Any) -> None:
+    for name, value in numbers.items():
+        if value is not None and (not isinstance(value, (int, float)) or not value > 0):
+            raise InvalidInput(f"sweep: {name} is {value!r}. Pass a number of seconds above 0.")

@@ -17,6 +17,7 @@ from mltest.language import translate as _
 from mltest.results import Outcome, Power, Result
 from mltest.sweeps import words
 from mltest.sweeps.answer import SweepResult
+from mltest.sweeps.importance import forest_of
 from mltest.sweeps.pictures import pictures
 from mltest.sweeps.space import Space, same_value
 from mltest.sweeps.trials import Trials
@@ -80,6 +81,7 @@ def answered(trials: Trials, verdict: Verdict, question: Question, finalists: Tr
     if question.interrupted:
         said += " " + question.interrupted
     troubles = _troubles(trials)
+    forest = None if question.space is None else forest_of(question.space, trials, verdict, seed=question.seed)
     hint = " ".join(part for part in (words.edge_hint(edges), troubles) if part)
     result = Result(
         check="sweep",
@@ -90,7 +92,7 @@ def answered(trials: Trials, verdict: Verdict, question: Question, finalists: Tr
         location=", ".join(edges),
         measures=_measures(trials, verdict),
         power=_power(verdict, context),
-        evidence=pictures(trials, verdict, question.space, context, finalists),
+        evidence=pictures(trials, verdict, question.space, context, finalists, forest),
         repeat=question.repeat,
         seed=question.seed,
         seconds=time.perf_counter() - question.started,
@@ -106,6 +108,8 @@ def answered(trials: Trials, verdict: Verdict, question: Question, finalists: Tr
         interval=verdict.interval,
         best_set=tuple(trials.settings[m] for m in verdict.members),
         edges=edges,
+        importances={} if forest is None else forest.importances(),
+        interactions={} if forest is None else forest.interactions(),
         smallest_difference=verdict.smallest_difference,
         spread=verdict.spread,
         not_judged=tuple(s for i, s in enumerate(trials.settings) if i not in verdict.p_values),
@@ -115,6 +119,12 @@ def answered(trials: Trials, verdict: Verdict, question: Question, finalists: Tr
         results=(result,),
         rows=rows,
     )
+
+
+def check_confidence(confidence: Any, where: str) -> None:
+    """Raise InvalidInput unless it is a probability that makes sense here."""
+    if not isinstance(confidence, (int, float)) or not 0.5 <= confidence < 1:
+        raise InvalidInput(f"{where}: confidence is {confidence!r}. Pass a probability in [0.5, 1), such as 0.95.")
 
 
 def is_share(trials: Trials) -> bool:

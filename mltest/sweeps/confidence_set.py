@@ -5,7 +5,8 @@ the settings' means hold both: rows are drawn again for all settings at once, so
 each setting is added what its seeds leave uncertain. More seeds never make up for rows.
 
 Source: Hansen, Lunde & Nason 2011, The model confidence set, Econometrica 79:453, section 3.1.2 (T_R); Owen 2007, The
-pigeonhole bootstrap, for two-way data; Smyth 2004 for the variances over seeds.
+pigeonhole bootstrap, for two-way data; Chernozhukov, Chetverikov & Kato 2013 for maxima of many means by multipliers;
+Smyth 2004 for the variances over seeds.
 """
 
 from __future__ import annotations
@@ -175,9 +176,13 @@ def _common_noise(
 
 
 def _row_draws(centred: Array, draws: int, rng: np.random.Generator) -> Array:
-    """Errors of the means that come from rows: rows drawn again with replacement, the same for every setting."""
+    """Errors of the means that come from rows: every row's deviation times a normal number, the same for all settings.
+
+    Rows drawn again with replacement would do for many rows. Where two settings differ in a row or two, their
+    differences then have tails that a studentised difference never has; normal multipliers have none.
+    """
     n_examples = centred.shape[1]
-    weights = rng.multinomial(n_examples, np.full(n_examples, 1 / n_examples), size=draws).astype(float)
+    weights = rng.standard_normal((draws, n_examples))
     # Few rows know their own spread badly: Student's factor, common to a draw.
     student = np.sqrt((n_examples - 1) / rng.chisquare(n_examples - 1, size=(draws, 1)))
     return np.asarray(weights @ centred.T / n_examples * student)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from scipy import stats
 
 from mltest.sweeps.confidence_set import noise_of
+from mltest.sweeps.objective import name_of
 from mltest.sweeps.rows import Tasks, seed_of
 from mltest.sweeps.space import Settings
 from mltest.sweeps.study import Worker, trials_of
@@ -63,13 +64,14 @@ class Confirmation:
 
     def _look(self, finalists: Sequence[int], n_seeds: int, level: float) -> tuple[Trials, Verdict]:
         self.worker.run(
-            [self.tasks.task("confirmation", s, place, self.settings[s]) for s in finalists for place in range(n_seeds)]
+            [self.tasks.task("confirmation", place, self.settings[s]) for s in finalists for place in range(n_seeds)]
         )
         trials = self._trials(finalists, n_seeds)
         return trials, verdict_of(trials, confidence=1 - level, seed=self.seed)
 
     def _trials(self, finalists: Sequence[int], n_seeds: int) -> Trials:
-        known = {key: e for key, e in self.worker.known.items() if key[1] in set(finalists)}
+        names = {name_of(self.settings[s]) for s in finalists}
+        known = {key: e for key, e in self.worker.known.items() if key[1] in names}
         seeds = [seed_of(self.seed, "confirmation", place) for place in range(n_seeds)]
         return trials_of("confirmation", self.settings, seeds, known, maximise=self.maximise)
 
@@ -79,7 +81,7 @@ class Confirmation:
         Trained on all other rows, which are one training set: what training sets add is taken from the confirmation,
         where each seed had its own (`spread` is one training's standard deviation there).
         """
-        self.worker.run([self.tasks.task("test", best, place, self.settings[best]) for place in range(TEST_SEEDS)])
+        self.worker.run([self.tasks.task("test", place, self.settings[best]) for place in range(TEST_SEEDS)])
         seeds = [seed_of(self.seed, "test", place) for place in range(TEST_SEEDS)]
         trials = trials_of("test", self.settings, seeds, self.worker.known, maximise=True)
         if best not in trials.judged:

@@ -5,10 +5,9 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from mltest.errors import InvalidInput
 from mltest.language import translate as _
 from mltest.sweeps.answer import SweepResult
-from mltest.sweeps.conclude import Question, conclude
+from mltest.sweeps.conclude import Question, check_confidence, conclude
 from mltest.sweeps.foreign import read_trials
 from mltest.sweeps.trials import Trials
 
@@ -46,8 +45,7 @@ def judge(
     Sources: as of `mltest.sweeps.confidence_set`; Nadeau & Bengio 2003 and Bengio & Grandvalet 2004 for folds.
     """
     start = time.perf_counter()
-    if not 0.5 <= confidence < 1:
-        raise InvalidInput(f"judge: confidence is {confidence!r}. Pass a probability in [0.5, 1), such as 0.95.")
+    check_confidence(confidence, "judge")
     trials = read_trials(scores, settings, examples, maximise)
     question = Question(
         subject=_("{settings} settings, {seeds} seeds").format(settings=len(trials.settings), seeds=len(trials.seeds)),

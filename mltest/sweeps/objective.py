@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import json
 import time
 import traceback
 from collections.abc import Callable, Hashable, Sequence
@@ -15,7 +16,7 @@ from mltest.errors import InvalidInput, MLTestError
 from mltest.models.sweeping import Job, Sweeps, Trained
 from mltest.statistics import Array
 from mltest.sweeps.scores import Score
-from mltest.sweeps.space import Settings
+from mltest.sweeps.space import Settings, describe
 from mltest.sweeps.trials import Evaluation
 
 CHUNK = 16  # evaluations that are lost at most when the process is killed, and members that train side by side
@@ -23,15 +24,24 @@ CHUNK = 16  # evaluations that are lost at most when the process is killed, and 
 
 @dataclass(frozen=True, kw_only=True)
 class Task:
-    """One training that is wanted. `setting` and `place` are its positions among the settings and seeds of a stage."""
+    """One training that is wanted; `place` is the position of its seed among those of the stage."""
 
     stage: str
-    setting: int
     place: int
     settings: Settings
     seed: int
     train: Array | None = None  # positions of rows; None where the objective draws its own
     scored: Array | None = None
+
+    @property
+    def named(self) -> str:
+        """The settings as one text, the same in every process."""
+        return name_of(self.settings)
+
+
+def name_of(settings: Settings) -> str:
+    """Settings as one text."""
+    return json.dumps(describe(settings), sort_keys=True)
 
 
 class Problem(Protocol):
@@ -45,6 +55,11 @@ class Problem(Protocol):
     @property
     def draws_rows(self) -> bool:
         """Whether mltest divides the rows, so that an answer can be confirmed on fresh ones."""
+        ...
+
+    @property
+    def side_by_side(self) -> bool:
+        """Whether trainings of one group are cheaper together."""
         ...
 
     def group(self, settings: Settings) -> Hashable:
@@ -72,6 +87,7 @@ class UserObjective:
     x: Any = None
     y: Any = None
     draws_rows: bool = False
+    side_by_side: bool = False
 
     @property
     def name(self) -> str:
@@ -155,6 +171,10 @@ class ModelProblem:
     def name(self) -> str:
         return self.model.name
 
+    @property
+    def side_by_side(self) -> bool:
+        return self.model.side_by_side
+
     def group(self, settings: Settings) -> Hashable:
         return self.model.group(settings)
 
@@ -170,7 +190,12 @@ class ModelProblem:
         for task in tasks:
             assert task.train is not None
             assert task.scored is not None
-            jobs.append(Job(settings=task.settings, seed=task.seed, train=task.train, held_out=task.scored))
+            jobs.append(
+                Job(
+                    settings=task.settings, seed=task.seed, train=task.train, held_out=task.scored,
+                    wants_scores=self.score.of_scores,
+                )
+            )  # fmt: skip
         trained = self.model.train_many(jobs, self.x, self.y)
         each = (time.perf_counter() - start) / len(tasks)
         return [self._scored(job, one, each) for job, one in zip(jobs, trained, strict=True)]

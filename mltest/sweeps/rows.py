@@ -38,10 +38,10 @@ class Tasks:
     classes: bool = True
     _cache: dict[tuple[str, int], tuple[Array, Array]] = field(default_factory=dict)
 
-    def task(self, stage: str, setting: int, place: int, settings: Settings) -> Task:
+    def task(self, stage: str, place: int, settings: Settings) -> Task:
         train, scored = (None, None) if self.parts is None else self.rows(stage, place)
         return Task(
-            stage=stage, setting=setting, place=place, settings=settings, seed=seed_of(self.seed, stage, place),
+            stage=stage, place=place, settings=settings, seed=seed_of(self.seed, stage, place),
             train=train, scored=scored,
         )  # fmt: skip
 

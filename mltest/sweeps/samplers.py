@@ -12,17 +12,22 @@ from typing import Any, Protocol
 import numpy as np
 
 from mltest.errors import InvalidInput
+from mltest.sweeps.objective import name_of
 from mltest.sweeps.space import Choice, Domain, Integer, Range, Settings, Space, exists
 
 BATCH = 16  # settings that are asked at a time: it belongs to the study, never to the machine
 REMEMBERED = 300  # trials that TPE looks back on: its cost grows with the square of its memory
+TRIES = 200  # draws of what was drawn before, after which a space counts as used up
 NAMES = ("grid", "random", "sobol", "tpe")
 
 
 class Sampler(Protocol):
-    """Proposes settings. `total` is how many there are at most, None where there is no end."""
+    """Proposes settings. `learns` says whether what came of them changes what is asked next."""
 
-    total: int | None
+    @property
+    def learns(self) -> bool:
+        """Whether it must be told of a batch before it is asked for the next."""
+        ...
 
     def ask(self, count: int) -> list[Settings]:
         """The next settings, at most `count`."""
@@ -36,6 +41,8 @@ class Sampler(Protocol):
 class Grid:
     """Every combination, those of one architecture one after the other."""
 
+    learns = False
+
     def __init__(self, space: Space, structural: Sequence[str]) -> None:
         settings = space.grid()
         order = [name for name in space if name in structural]
@@ -43,7 +50,6 @@ class Grid:
         if order:
             settings.sort(key=lambda s: [ranks[name](s[name]) if name in s else -1 for name in order])
         self.settings = settings
-        self.total: int | None = len(settings)
         self.asked = 0
 
     def ask(self, count: int) -> list[Settings]:
@@ -67,7 +73,7 @@ class Points:
     Settings that make another architecture are drawn once for `block` trials, so that these train side by side.
     """
 
-    total: int | None = None
+    learns = False
 
     def __init__(self, space: Space, structural: Sequence[str], *, seed: int, block: int, sobol: bool) -> None:
         self.space, self.block = space, block if structural else 1
@@ -75,17 +81,27 @@ class Points:
         self.rng = np.random.default_rng([seed, 2])
         self.engine = _sobol_engine(len(list(space)), seed) if sobol else None
         self.asked = 0
+        self.seen: set[str] = set()
         self.architecture = np.zeros(len(self.structural))
 
     def ask(self, count: int) -> list[Settings]:
-        return [self._next() for _ in range(count)]
+        found: list[Settings] = []
+        tries = 0
+        while len(found) < count and tries < TRIES:
+            settings = self._next(fresh=tries > TRIES // 2)
+            name = name_of(settings)
+            tries = tries + 1 if name in self.seen else 0
+            if name not in self.seen:  # what was run already would teach nothing: a small space is used up some time
+                self.seen.add(name)
+                found.append(settings)
+                self.asked += 1
+        return found
 
-    def _next(self) -> Settings:
+    def _next(self, *, fresh: bool) -> Settings:
         n = len(self.structural)
         point = self.rng.random(n) if self.engine is None else np.minimum(self.engine.random(1)[0], 1 - 1e-12)
-        if self.asked % self.block == 0:
+        if self.asked % self.block == 0 or fresh:
             self.architecture = point
-        self.asked += 1
         return self.space.at(np.where(self.structural, self.architecture, point).tolist())
 
     def tell(self, settings: Sequence[Settings], scores: Sequence[float]) -> None:
@@ -101,13 +117,12 @@ def _sobol_engine(dimensions: int, seed: int) -> Any:
 class OptunaStudy:
     """Any sampler of Optuna's, TPE's for one. The study lives in memory: the journal replays what was told."""
 
-    total: int | None = None
+    learns = True
 
-    def __init__(self, space: Space, sampler: Any, *, maximise: bool = True) -> None:
+    def __init__(self, space: Space, sampler: Any) -> None:
         import optuna
 
         self.space = space
-        self.levels = optuna.logging.get_verbosity()
         with _quiet():
             self.study = optuna.create_study(sampler=sampler, direction="maximize")
         self.open: list[Any] = []

@@ -24,6 +24,7 @@ class Score:
     values: Values
     maximise: bool = True
     classes: bool = True  # whether it is of classes
+    of_scores: bool = False  # whether it needs a score a class, not the answer alone
 
 
 def accuracy(y: Array, trained: Trained) -> Array:
@@ -63,7 +64,7 @@ def _mean_over_outputs(values: Array) -> Array:
 
 SCORES = {
     "accuracy": Score("accuracy", accuracy),
-    "log_loss": Score("log_loss", log_loss, maximise=False),
+    "log_loss": Score("log_loss", log_loss, maximise=False, of_scores=True),
     "squared_error": Score("squared_error", squared_error, maximise=False, classes=False),
     "absolute_error": Score("absolute_error", absolute_error, maximise=False, classes=False),
 }

@@ -5,15 +5,17 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Protocol
 
 import numpy as np
 
-from mltest.sweeps.objective import CHUNK, Problem, Task, same_shape
+from mltest.sweeps.objective import CHUNK, Problem, Task, name_of, same_shape
 from mltest.sweeps.samplers import BATCH, Sampler
 from mltest.sweeps.space import Settings
 from mltest.sweeps.trials import Evaluation, Trials
 
-Key = tuple[str, int, int]  # stage, position of the setting, position of the seed
+ALL = 4096  # settings that are asked at once of a sampler that does not learn
+Key = tuple[str, str, int]  # stage, settings as a text, position of the seed
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,57 +27,88 @@ class Budget:
     seconds: float | None = None
 
 
+class Crew(Protocol):
+    """Runs chunks, in whatever order they finish."""
+
+    def run(self, chunks: Sequence[Sequence[Task]]) -> Iterator[tuple[Sequence[Task], Sequence[Evaluation]]]:
+        """Every chunk with its evaluations."""
+        ...
+
+    def close(self) -> None:
+        """Let go of what was held."""
+        ...
+
+
 @dataclass
-class Worker:
-    """Runs tasks chunk by chunk and remembers every evaluation. `done` is called with each chunk once it is over."""
+class Alone:
+    """This process itself."""
 
     problem: Problem
+
+    def run(self, chunks: Sequence[Sequence[Task]]) -> Iterator[tuple[Sequence[Task], Sequence[Evaluation]]]:
+        """One after the other."""
+        for chunk in chunks:
+            yield chunk, self.problem.evaluate(chunk)
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+@dataclass
+class Worker:
+    """Has tasks run and remembers every evaluation. Whoever is in `told` hears of each chunk once it is over."""
+
+    problem: Problem
+    crew: Crew
     known: dict[Key, Evaluation] = field(default_factory=dict)
-    done: Callable[[Sequence[Task], Sequence[Evaluation]], None] | None = None
+    told: list[Callable[[Sequence[Task], Sequence[Evaluation]], None]] = field(default_factory=list)
     deadline: float | None = None
+    size: int = CHUNK  # evaluations in a chunk
 
     def run(self, tasks: Sequence[Task]) -> bool:
-        """Run what is not known yet. Returns whether the time sufficed."""
-        missing = [task for task in tasks if key_of(task) not in self.known]
-        for chunk in chunks(missing, self.problem):
-            if self.deadline is not None and time.monotonic() > self.deadline:
-                return False
-            self.keep(chunk, self.problem.evaluate(chunk))
+        """Have run what is not known yet. Returns whether the time sufficed."""
+        missing = list({key_of(task): task for task in tasks if key_of(task) not in self.known}.values())
+        if missing and self._late():
+            return False
+        for chunk, evaluations in self.crew.run(list(chunks(missing, self.problem, self.size))):
+            self.known |= zip(map(key_of, chunk), evaluations, strict=True)
+            for hears in self.told:
+                hears(chunk, evaluations)
+            if self._late():
+                return all(key_of(task) in self.known for task in tasks)
         return True
 
-    def keep(self, chunk: Sequence[Task], evaluations: Sequence[Evaluation]) -> None:
-        self.known |= zip(map(key_of, chunk), evaluations, strict=True)
-        if self.done is not None:
-            self.done(chunk, evaluations)
+    def _late(self) -> bool:
+        return self.deadline is not None and time.monotonic() > self.deadline
 
 
 def key_of(task: Task) -> Key:
-    return task.stage, task.setting, task.place
+    return task.stage, task.named, task.place
 
 
-def chunks(tasks: Sequence[Task], problem: Problem) -> Iterator[list[Task]]:
-    """At most CHUNK tasks of one group at a time; those of one setting stay together."""
+def chunks(tasks: Sequence[Task], problem: Problem, size: int = CHUNK) -> Iterator[list[Task]]:
+    """At most `size` tasks of one group at a time; those of one setting stay together."""
     groups: dict[object, list[Task]] = {}
     for task in tasks:
         groups.setdefault(problem.group(task.settings), []).append(task)
     for members in groups.values():
         chunk: list[Task] = []
         for setting in _by_setting(members):
-            if chunk and len(chunk) + len(setting) > CHUNK:
+            if chunk and len(chunk) + len(setting) > size:
                 yield chunk
                 chunk = []
             chunk += setting
-            while len(chunk) > CHUNK:
-                yield chunk[:CHUNK]
-                chunk = chunk[CHUNK:]
+            while len(chunk) > size:
+                yield chunk[:size]
+                chunk = chunk[size:]
         if chunk:
             yield chunk
 
 
 def _by_setting(tasks: Sequence[Task]) -> list[list[Task]]:
-    found: dict[int, list[Task]] = {}
+    found: dict[str, list[Task]] = {}
     for task in tasks:
-        found.setdefault(task.setting, []).append(task)
+        found.setdefault(task.named, []).append(task)
     return list(found.values())
 
 
@@ -83,23 +116,20 @@ def _by_setting(tasks: Sequence[Task]) -> list[list[Task]]:
 class Search:
     """The search: settings are asked in batches, run with every seed, and told.
 
-    `task` makes the task of a setting and a seed; `first` are settings that are run before any is asked.
+    `task` makes the task of a setting and a seed.
     """
 
     sampler: Sampler
     worker: Worker
     seeds: Sequence[int]
-    task: Callable[[str, int, int, Settings], Task]
+    task: Callable[[str, int, Settings], Task]
     budget: Budget
     maximise: bool
-    first: Sequence[Settings] = ()
     settings: list[Settings] = field(default_factory=list)
     ended: str = ""  # why it ended before its number of trials, or ""
 
     def run(self) -> None:
         """Go on until the budget is spent."""
-        if self.first and not self._batch(list(self.first), tell=False):
-            return
         while True:
             batch = self.sampler.ask(self._count())
             if not batch or not self._batch(batch, tell=True):
@@ -111,31 +141,31 @@ class Search:
 
     def _count(self) -> int:
         limit = self.budget.trials
-        left = BATCH if limit is None else limit + len(self.first) - len(self.settings)
+        left = self._at_a_time() if limit is None else limit - len(self.settings)
         if self.budget.epochs is not None and self._epochs() >= self.budget.epochs:
             return 0
-        return max(0, min(BATCH, left))
+        return max(0, min(self._at_a_time(), left))
+
+    def _at_a_time(self) -> int:
+        # A sampler that learns nothing from what came can be asked for everything: chunks then fill.
+        ends_early = self.budget.epochs is not None or self.budget.seconds is not None
+        return BATCH if self.sampler.learns or ends_early else ALL
 
     def _epochs(self) -> int:
         return sum(int(one.get("epochs", 1)) * len(self.seeds) for one in self.settings)
 
     def _batch(self, batch: list[Settings], *, tell: bool) -> bool:
-        start = len(self.settings)
         self.settings += batch
-        tasks = [
-            self.task("search", start + i, place, one)
-            for i, one in enumerate(batch)
-            for place in range(len(self.seeds))
-        ]
+        tasks = [self.task("search", place, one) for one in batch for place in range(len(self.seeds))]
         if not self.worker.run(tasks):
             self.ended = "seconds"
             return False
         if tell:
-            self.sampler.tell(batch, [self._score(start + i) for i in range(len(batch))])
+            self.sampler.tell(batch, [self._score(one) for one in batch])
         return True
 
-    def _score(self, setting: int) -> float:
-        found = [self.worker.known["search", setting, place].score for place in range(len(self.seeds))]
+    def _score(self, settings: Settings) -> float:
+        found = [self.worker.known["search", name_of(settings), place].score for place in range(len(self.seeds))]
         mean = float(np.mean(found))  # NaN where a run failed: a sampler should not go there
         return mean if self.maximise else -mean
 
@@ -149,9 +179,10 @@ def trials_of(
 ) -> Trials:
     """The trials of a stage, in which every run has as many values as the first that finished."""
     evaluations, n_values = {}, None
+    names = [name_of(one) for one in settings]
     for s in range(len(settings)):
         for r in range(len(seeds)):
-            found = known.get((stage, s, r))
+            found = known.get((stage, names[s], r))
             if found is None:
                 continue
             found = same_shape(found, n_values)

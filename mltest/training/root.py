@@ -15,6 +15,7 @@ from mltest.training.symptom import Case
 
 STRONG_DEAD, STRONG_FLAT, STRONG_RATIO = 0.85, 0.02, 1e-5
 
+TINY_UPDATE, LARGE_UPDATE = 2e-3, 0.05  # the first updates over the weights, where a rate may be accused
 OF_LAYERS = {"dead_relu", "saturated_activation", "vanishing_gradient"}
 
 # The symptom that reports each cause.
@@ -136,7 +137,19 @@ def _confirmed(case: Case, trial: Trial, present: list[tuple[str, bool]]) -> Roo
         lead = ["gradient_scale", first]
     causes = tuple(dict.fromkeys([*lead, *named]))
     places = [location_of(case, cause) for cause in causes]
-    return Root(causes, next((place for place in places if place), ""), True, trial)
+    return Root(causes, next((place for place in places if place), ""), _supported(case, first), trial)
+
+
+def _supported(case: Case, cause: str) -> bool:
+    """Whether what was seen of the updates agrees: a sound run that only trains longer would profit as well."""
+    seen, ratio = case.observed, signals.update_ratio(case.observed)
+    if ratio is None:
+        return True
+    if cause == "learning_rate_low":
+        return ratio < TINY_UPDATE or signals.decays_early(seen)
+    if cause == "learning_rate_high":
+        return ratio > LARGE_UPDATE or signals.rises(seen) or signals.dead_layer(seen) is not None
+    return True
 
 
 def _present(case: Case) -> list[tuple[str, bool]]:

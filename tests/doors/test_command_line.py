@@ -91,7 +91,7 @@ def test_a_fault_of_ours_is_status_3_with_a_file_to_report(
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["chek"], "Did you mean 'check'"),
+        (["chek"], 'did you mean "check"?'),
         (["check", "--sed", "3"], "--seed"),
         (["check", "--seed", "x"], "Invalid value for '--seed'"),
         (["check", "--seed", "-1"], "Invalid value for '--seed'"),

@@ -176,7 +176,7 @@ search = false
     (call,) = gradients
     assert (call["seed"], call["only"], call["search"]) == (5, ["dense2.*"], False)
     assert callable(call["loss"])
-    assert outcome.run[0].source.endswith("mltest.toml:7")
+    assert outcome.run[0].source.endswith("mltest.toml:8")
     assert outcome.run[0].repeat.endswith("--only relations-of-the-rule-1 --seed 9")
 
 

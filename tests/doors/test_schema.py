@@ -7,6 +7,7 @@ import tomllib
 from collections.abc import Callable
 from pathlib import Path
 
+import pydantic
 import pytest
 
 from mltest.config.schema import File, json_schema
@@ -15,6 +16,9 @@ from tests.doors.conftest import CONFIGURATION
 COMMITTED = Path(__file__).parents[2] / "docs" / "mltest.schema.json"
 
 
+@pytest.mark.skipif(
+    tuple(map(int, pydantic.VERSION.split(".")[:2])) < (2, 12), reason="older pydantic writes the same in other words"
+)
 def test_the_committed_schema_is_made_from_the_models() -> None:
     assert json.loads(COMMITTED.read_text()) == json_schema(), "mltest list schema > docs/mltest.schema.json"
 

@@ -62,7 +62,7 @@ def test_any_numbers_have_an_axis_that_holds_them(values: list[float], log: bool
 
 
 @given(evidence=strategies.evidence)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_any_evidence_is_drawn_or_said_to_have_nothing_to_draw(evidence: Evidence) -> None:
     html = page(examples.a_run(examples.a_result(evidence=(evidence,))))
     drawn = html[html.index("<main") :]
@@ -76,7 +76,7 @@ def test_a_point_that_is_no_number_breaks_a_line_and_is_counted() -> None:
     drawing = curves.draw(Curves(title="", curves=(curve,), x_label="", y_label=""), same)
     assert drawing is not None
     assert [mark.rows for mark in drawing.marks] == ["0-1", "3-4"]
-    assert drawing.notes == ("1 points have no place on the axes and are left out.",)
+    assert drawing.notes == ("Left out, without a place on the axes: 1.",)
 
 
 def test_a_band_goes_up_along_the_low_side_and_back_along_the_high_one() -> None:
@@ -196,3 +196,21 @@ def test_thinning_keeps_the_ends(count: int, most: int) -> None:
     assert kept == sorted(set(kept))
     if count:
         assert (kept[0], kept[-1]) == (0, count - 1)
+
+
+def test_a_categorical_axis_has_words_and_each_has_its_room() -> None:
+    names = ("relu", "tanh", "a very long name of an activation function")
+    evidence = Points(title="", x=(0.0, 1.0, 2.0), y=(1.0, 2.0, 3.0), x_label="", y_label="", x_categories=names)
+    drawing = points.draw(evidence, same)
+    assert drawing is not None
+    words = [place.text for place in drawing.texts if place.text[0] in "rta"]
+    assert words[:2] == ["relu", "tanh"]
+    assert len(words[2]) < 25
+    assert "relu" in page(examples.a_run(examples.a_result(evidence=(evidence,))))
+
+
+def test_the_legend_says_what_the_highlighted_ones_are() -> None:
+    evidence = Points(title="", x=(1.0,), y=(1.0,), x_label="", y_label="", highlighted=(0,), highlighted_as="the best")
+    drawing = points.draw(evidence, same)
+    assert drawing is not None
+    assert [key.name for key in drawing.legend] == ["the best"]

@@ -73,7 +73,7 @@ def test_hostile_names_leave_the_xml_valid(name: str) -> None:
 
 
 @given(run=strategies.runs)
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_every_run_is_valid_xml(run: Run) -> None:
     assert len(list(read(run).iter("testcase"))) == len(run)
 

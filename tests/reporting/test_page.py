@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 import re
 from collections import Counter
 from html.parser import HTMLParser
@@ -152,3 +153,51 @@ def test_sizes_stay_under_their_caps() -> None:
     assert len(page(runs.thirty_checks()).encode()) <= 200_000
     assert len(page(runs.many_checks(2_000)).encode()) <= 1_300_000
     assert len(page(runs.big_sweep(1_000)).encode()) <= 500_000
+
+
+def strings_of(plain: object) -> list[str]:
+    """Every text inside written data, keys of free mappings among them."""
+    if isinstance(plain, str):
+        return [plain]
+    if isinstance(plain, dict):
+        return [text for key, value in plain.items() for text in (*strings_of(value), *(strings_of(key)))]
+    return [text for item in plain for text in strings_of(item)] if isinstance(plain, list) else []
+
+
+@pytest.mark.parametrize("length", [12, 150, 1_500])
+def test_every_text_of_a_run_stands_on_its_page_in_full(length: int) -> None:
+    """Each place gets a text of its own, so that none can stand in for another."""
+    plain = json.loads(runs.hostile(("NAME",)).to_json())
+    count = 0
+
+    def numbered(value: object) -> object:
+        nonlocal count
+        if isinstance(value, str) and "NAME" in value:
+            count += 1
+            return f"n{count}n".ljust(length, "w")
+        if isinstance(value, dict):
+            return {numbered(key): numbered(item) for key, item in value.items()}
+        return [numbered(item) for item in value] if isinstance(value, list) else value
+
+    plain = numbered(plain)
+    run = Run.from_json(json.dumps(plain))
+    text = "".join(Reader(page(run)).text)
+    not_shown = {run.language, *(e.language for e in run[0].evidence if e.kind == "text")}
+    lost = {one for one in strings_of(plain) if re.match(r"n\d+n", one)} - not_shown
+    assert sorted(one[:40] for one in lost if one not in text) == []
+    assert count > 80
+
+
+def test_a_page_of_many_checks_has_an_overview_by_subject_and_groups() -> None:
+    html = page(runs.many_checks(200))
+    assert html.count('<h3 class="group">') == 5
+    overview = html[html.index('id="overview"') : html.index("</table>", html.index('id="overview"'))]
+    assert overview.count("<tr><td>") == 5
+    assert 'id="overview"' not in page(runs.realistic())
+
+
+def test_a_finding_links_to_what_was_not_judged_because_of_it() -> None:
+    html = page(runs.realistic())
+    finding = html[html.index('<article id="gradients-deep-net-on-digits"') :]
+    finding = finding[: finding.index("</article>")]
+    assert 'Not judged because of it</dt><dd><a href="#vanishing-gradient-deep-net-on-digits">' in finding

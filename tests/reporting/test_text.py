@@ -8,7 +8,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from mltest.reporting.outline import TAKEN, identify
+from mltest.reporting.cards import TAKEN, identify
 from mltest.reporting.text import clamp, one_line, slug, unambiguous, visible
 from tests.reporting import runs
 

@@ -170,6 +170,7 @@ class ReferenceCall:
         self.upstream = np.ravel(upstream).astype(np.float64)
         self.differentiable = np.ones(self.upstream.shape, bool)
         self.integers: tuple[Array, ...] = ()
+        self.remembers = any(isinstance(held, (np.ndarray, dict, list)) for held in vars(layer).values())
         self._layer, self._own, self._states, self._x = layer, dict(own), states, x
         self._input = "x" if first else f"{name}.input"
         self._full = {f"{name}.{entry}": entry for entry in own if entry in learnt}

@@ -13,7 +13,7 @@ import numpy as np
 import reference_net as rn
 from mltest.errors import InvalidInput
 from mltest.models.capabilities import Array, Kind
-from mltest.models.sweeping import Job, Trained
+from mltest.models.sweeping import Job, Sweeps, Trained
 
 OPTIMIZERS = {
     "sgd": rn.SGD, "momentum": rn.Momentum, "nesterov": rn.Nesterov, "rmsprop": rn.RMSProp, "adam": rn.Adam,
@@ -28,12 +28,17 @@ NUMBERED = re.compile(r"(units|activation)_?([1-9]\d?)")
 DEFAULTS: dict[str, Any] = {"epochs": 20, "batch_size": 64, "learning_rate": 0.01, "optimizer": "sgd"}
 
 
-def adapt_sweep(model: Any) -> ReferencePopulation:
+def adapt_sweep(model: Any) -> Sweeps:
     """A network, a model (its parameters are not used: every trial starts afresh) or an estimator."""
     if isinstance(model, rn.Model):
         model = model.network
     if isinstance(model, rn.Network):
         return ReferencePopulation(model)
+    if hasattr(model, "get_params"):  # rn.NetworkClassifier: as every estimator, one by one
+        from mltest.models.sklearn.sweeping import adapt_sweep as of_estimator
+
+        estimator: Sweeps = of_estimator(model)
+        return estimator
     raise InvalidInput(
         f"sweep: {type(model).__name__} of reference_net cannot be swept. Pass an rn.Network, an rn.Model or an "
         "rn.NetworkClassifier."
@@ -45,6 +50,7 @@ class ReferencePopulation:
     """A network whose settings are swept; what is not in the space stays as it is in the network."""
 
     network: rn.Network
+    side_by_side: bool = True
 
     @property
     def name(self) -> str:

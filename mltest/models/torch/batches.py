@@ -110,6 +110,16 @@ class Batches:
         return x, torch.cat([part[1] for part in parts])[: self.first_rows]
 
 
+def merged(batches: list[Batch], size: int = 1_000) -> list[Batch]:
+    """Small batches joined to some of about `size` rows, so that evaluating them costs few calls."""
+    if len(batches) < 2 or not all(isinstance(part, torch.Tensor) for batch in batches for part in batch):
+        return batches
+    if len({(tuple(x.shape[1:]), tuple(y.shape[1:])) for x, y in batches}) > 1:
+        return batches
+    x, y = torch.cat([x for x, _ in batches]), torch.cat([y for _, y in batches])
+    return [(x[i : i + size], y[i : i + size]) for i in range(0, len(y), size)]
+
+
 def as_array(value: Any) -> Any | None:
     """A NumPy array of a tensor or an array; None for what is neither."""
     if isinstance(value, torch.Tensor):

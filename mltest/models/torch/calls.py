@@ -12,7 +12,7 @@ import torch
 from torch.utils import _pytree as tree
 
 from mltest.models.capabilities import Array, Values
-from mltest.models.torch.state import Attributes, RandomSources, lent
+from mltest.models.torch.state import REGISTRIES, Attributes, RandomSources, lent
 
 
 def array(tensor: torch.Tensor) -> Array:
@@ -87,9 +87,17 @@ class Call:
     upstream: Array = field(default_factory=lambda: np.zeros(0))
     differentiable: Array = field(default_factory=lambda: np.zeros(0, bool))
     integers: tuple[Array, ...] = ()
+    wrote_input: bool = False  # in place, during the call
+    overwritten: bool = False  # its outputs were written to after it had returned
+    remembers: bool = False  # it keeps tensors beside parameters and buffers
+    asked: bool = False  # something that requires a gradient went in
     reached: bool = False  # a gradient came down to it
     inner: int = 0  # calls of other modules inside
     kind: str = ""  # class name of the module
+
+    @property
+    def outputs_count(self) -> int:
+        return int(self.upstream.size)
 
     @property
     def values(self) -> Values:
@@ -103,6 +111,14 @@ class Call:
     def backward(self, values: Values, upstream: Array, *, precise: bool = False) -> dict[str, Any]:
         with self._ready(values, precise) as inputs:
             outputs = flat(self._call(inputs))
+            leaves = {name: inputs[i] for name, i in self.inputs.items()}
+            return pull_back(outputs, upstream, leaves | dict(self.parameters))
+
+    def backward_with_other_draws(self, values: Values, upstream: Array) -> dict[str, Any]:
+        """As `backward`, with random states moved on between the two passes: right layers do not notice."""
+        with self._ready(values, False) as inputs:
+            outputs = flat(self._call(inputs))
+            self.sources.move_on()
             leaves = {name: inputs[i] for name, i in self.inputs.items()}
             return pull_back(outputs, upstream, leaves | dict(self.parameters))
 
@@ -147,6 +163,7 @@ class Recorder:
     def __init__(self, sources: RandomSources, parameters: Mapping[int, tuple[str, torch.nn.Parameter]]) -> None:
         self.calls: list[Call] = []
         self._open: list[Call] = []
+        self._copies: list[list[torch.Tensor]] = []
         self._sources = sources
         self._parameters = parameters
 
@@ -168,6 +185,7 @@ class Recorder:
                 outer.inner += 1
             call = self.open(name, module, list(module.modules()), (args, kwargs), _describe(module))
             call.kind = type(module).__name__
+            call.asked = torch.is_grad_enabled() and _requires_gradient(call, (args, kwargs))
             self._open.append(call)
 
         return enter
@@ -199,10 +217,24 @@ class Recorder:
         )
 
     def _leave(self, module: torch.nn.Module, args: Any, kwargs: Any, outputs: Any) -> None:
-        self.close(self._open.pop(), outputs)
+        call = self._open.pop()
+        live = tree.tree_leaves((args, kwargs))
+        call.wrote_input = any(
+            isinstance(now, torch.Tensor) and not _same(now, before)
+            for now, before in zip(live, call.leaves, strict=True)
+        )
+        call.remembers = any(_holds_tensor(value) for name, value in vars(module).items() if name not in REGISTRIES)
+        self.close(call, outputs)
+
+    def finish(self) -> None:
+        """After the whole forward pass: whose outputs were written to since?"""
+        for call, copies in zip(self.calls, self._copies, strict=True):
+            call.overwritten = any(not _same(now, before) for now, before in zip(call.outputs, copies, strict=True))
+        self._copies.clear()
 
     def close(self, call: Call, outputs: Any) -> None:
         call.outputs = flat(outputs)
+        self._copies.append([output.detach().clone() for output in call.outputs])
         call.upstream = np.zeros(sum(output.numel() for output in call.outputs))
         call.differentiable = np.zeros(call.upstream.shape, bool)
         start = 0
@@ -212,6 +244,21 @@ class Recorder:
                 output.register_hook(_keep(call, slice(start, start + output.numel())))
             start += output.numel()
         self.calls.append(call)
+
+
+def _requires_gradient(call: Call, arguments: Any) -> bool:
+    tensors = [leaf for leaf in tree.tree_leaves(arguments) if isinstance(leaf, torch.Tensor)]
+    return any(bool(tensor.requires_grad) for tensor in (*tensors, *call.parameters.values()))
+
+
+def _holds_tensor(value: Any) -> bool:
+    return any(isinstance(leaf, torch.Tensor) for leaf in tree.tree_leaves(value))
+
+
+def _same(now: torch.Tensor, before: torch.Tensor) -> bool:
+    if now.shape != before.shape or now.layout != torch.strided:
+        return bool(now.shape == before.shape)
+    return bool(torch.equal(now.detach(), before)) or bool(torch.allclose(now.detach(), before, 0, 0, equal_nan=True))
 
 
 def _keep(call: Call, where: slice) -> Callable[[torch.Tensor], None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from fnmatch import fnmatchcase
@@ -12,9 +13,10 @@ import torch
 from torch.utils import _pytree as tree
 
 from mltest.errors import InvalidInput
-from mltest.models.capabilities import Array, LayerCall, Values
+from mltest.models.capabilities import Array, Differentiable, LayerCall, Values
 from mltest.models.torch.calls import Call, Recorder, array, is_real, pull_back
 from mltest.models.torch.losses import loss_for
+from mltest.models.torch.rest import Rest
 from mltest.models.torch.state import Attributes, RandomSources, lent, preserved
 
 
@@ -142,11 +144,37 @@ class TorchProblem:
             loss_scale=self.loss_scale if loss_scale is None else loss_scale,
         )
 
+    def after_another_batch(self) -> TorchProblem | None:
+        """The same question after a pass over other rows has left its traces in the modules' attributes.
+
+        None where the gradient is the same as without: a net that carries a state on purpose has another loss then,
+        and is judged in that state like any other.
+        """
+        values, one = self.whole.values, np.ones(1)
+        before = self.whole.backward(values, one)
+        with self.ready(values, False, keep=True) as leaves:
+            other = [_other_rows(leaf) for leaf in leaves]
+            try:
+                torch.autograd.backward(self.run(other, False))
+            except (RuntimeError, IndexError, ValueError):
+                return None
+        after_state = Attributes(self.modules)
+        self.attributes.restore()
+        other_problem = self.variant()
+        other_problem.attributes = after_state
+        other_problem.sources, other_problem.states = self.sources, self.states
+        after = other_problem.whole.backward(values, one)
+        same = all(_same_gradient(before[name], after[name]) for name in before)
+        return None if same else other_problem
+
     # --- one pass ---------------------------------------------------------------------------------------------
 
     @contextmanager
-    def ready(self, values: Values, precise: bool) -> Iterator[list[Any]]:
-        """The model with these numbers in it and its random draws at the start; yields the leaves of x."""
+    def ready(self, values: Values, precise: bool, *, keep: bool = False) -> Iterator[list[Any]]:
+        """The model with these numbers in it and its random draws at the start; yields the leaves of x.
+
+        `keep` leaves what the pass changes in the modules' attributes.
+        """
         data = {id(p): torch.as_tensor(np.array(values[n])) for n, p in self.parameters.items() if n in values}
         leaves = [_cast(leaf, precise) for leaf in self.leaves]
         for name, i in self.inputs.items():
@@ -159,7 +187,8 @@ class TorchProblem:
                 self.sources.restore(self.states)
                 yield leaves
         finally:
-            self.attributes.restore()
+            if not keep:
+                self.attributes.restore()
 
     def run(self, leaves: list[Any], precise: bool, recorder: Recorder | None = None) -> torch.Tensor:
         """The loss of one forward pass, a scalar tensor."""
@@ -194,16 +223,50 @@ class TorchProblem:
             named |= {f"loss.{n}".rstrip("."): m for n, m in self.loss.function.named_modules()}
         with self.ready(self.whole.values, False) as leaves, recorder.recording(named):
             loss = self.run(leaves, False, recorder)
-            torch.autograd.backward(loss)
+            recorder.finish()
+            if loss.requires_grad:
+                torch.autograd.backward(loss)
         for parameter in known.values():
             parameter[1].grad = None
+        self._rests = _rests(self, recorder.calls)
         for call in recorder.calls:
             call.outputs = []
         return recorder.calls
 
+    def groups(self) -> Sequence[LayerCall]:
+        """Calls of modules that call others, the innermost first; what happens between layers happens in one."""
+        return [call for call in self.calls() if call.inner and call.reached]
+
+    def cut_off(self) -> Sequence[LayerCall]:
+        """Layers that something with a gradient went into and nothing with a gradient came out of."""
+        return [
+            call
+            for call in self.calls()
+            if call.asked and call.outputs_count and not call.inner and not call.differentiable.any()
+        ]
+
+    def rests(self) -> Sequence[Differentiable]:
+        """From each layer's output to the loss, from input to output."""
+        self.calls()
+        return self._rests
+
     def _all_parameters(self) -> dict[str, torch.nn.Parameter]:
         found = {n: p for n, p in self.model.named_parameters() if p.requires_grad}
         return found | self.parameters
+
+
+def _rests(problem: TorchProblem, calls: Sequence[Call]) -> list[Differentiable]:
+    found: list[Differentiable] = []
+    turns: Counter[int] = Counter()
+    for call in calls:
+        turn = turns[id(call.run)]
+        turns[id(call.run)] += 1
+        if call.inner or not isinstance(call.run, torch.nn.Module) or call.name.partition(".")[0] == "loss":
+            continue
+        real = [output for output in call.outputs if is_real(output)]
+        if real and real[0].requires_grad:
+            found.append(Rest(problem, call, turn, real[0]))
+    return found
 
 
 class Whole:
@@ -232,6 +295,29 @@ class Whole:
             loss = problem.run(leaves, precise)
             wanted = {name: leaves[i] for name, i in problem.inputs.items()}
             return pull_back([loss.reshape(1)], upstream, wanted | dict(problem.parameters))
+
+    def backward_with_other_draws(self, values: Values, upstream: Array) -> dict[str, Any]:
+        """As `backward`, with random states moved on between the two passes."""
+        problem = self._problem
+        with problem.ready(values, False) as leaves:
+            loss = problem.run(leaves, False)
+            problem.sources.move_on()
+            wanted = {name: leaves[i] for name, i in problem.inputs.items()}
+            return pull_back([loss.reshape(1)], upstream, wanted | dict(problem.parameters))
+
+
+def _other_rows(leaf: Any) -> Any:
+    """Other rows of the same shape: in reverse, and of another size."""
+    if not isinstance(leaf, torch.Tensor):
+        return leaf
+    flipped = leaf.flip(0) if leaf.ndim else leaf
+    return 0.7 * flipped if leaf.is_floating_point() else flipped
+
+
+def _same_gradient(a: Array | None, b: Array | None) -> bool:
+    if a is None or b is None:
+        return a is b
+    return bool(np.linalg.norm(np.ravel(a - b)) <= 1e-6 * np.linalg.norm(np.ravel(a)))
 
 
 def _cast(leaf: Any, precise: bool) -> Any:

@@ -56,6 +56,16 @@ def probe(model: Any, batches: Iterable[Inputs], when: str, *, normalise_by_batc
     )
 
 
+def joined(calls: list[Inputs], rows: int) -> list[Inputs]:
+    """The first `rows` rows of the inputs that were seen, in one call where each call had one tensor."""
+    if not all(len(args) == 1 and not kwargs and isinstance(args[0], torch.Tensor) for args, kwargs in calls):
+        return calls[: max(1, rows // 32)]
+    tensors = [args[0] for args, _ in calls]
+    if len({tuple(t.shape[1:]) for t in tensors}) > 1:
+        return calls[: max(1, rows // 32)]
+    return [((torch.cat(tensors)[:rows],), {})]
+
+
 def first_tensor(output: Any) -> Any:
     """The tensor of an answer: itself, or the first one in a tuple or a mapping."""
     if isinstance(output, torch.Tensor):

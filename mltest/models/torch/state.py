@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
-_REGISTRIES = {
+REGISTRIES = {
     "_parameters", "_buffers", "_modules", "_forward_hooks", "_forward_pre_hooks", "_backward_hooks",
     "_backward_pre_hooks", "_non_persistent_buffers_set", "_forward_hooks_with_kwargs",
     "_forward_hooks_always_called", "_forward_pre_hooks_with_kwargs", "_state_dict_hooks",
@@ -40,6 +40,16 @@ class RandomSources:
             [g.getstate() if isinstance(g, random.Random) else g.get_state() for g in self.legacy],
         ]
 
+    def move_on(self) -> None:
+        """Leave the present states for others."""
+        torch.manual_seed(int(torch.randint(2**31, ())))
+        np.random.seed(np.random.randint(2**31))  # noqa: NPY002
+        random.seed(random.random())
+        for generator in self.torch:
+            generator.manual_seed(generator.initial_seed() + 1)
+        for held in (*self.numpy, *self.legacy):
+            held.random()
+
     def restore(self, states: list[Any]) -> None:
         torch.set_rng_state(states[0])
         if states[1] is not None:
@@ -63,7 +73,7 @@ class Attributes:
     def __init__(self, modules: Iterable[torch.nn.Module]) -> None:
         self.modules = list(modules)
         self.held = [
-            {name: _own_copy(value) for name, value in vars(module).items() if name not in _REGISTRIES}
+            {name: _own_copy(value) for name, value in vars(module).items() if name not in REGISTRIES}
             for module in self.modules
         ]
         self.buffers = [dict(module._buffers) for module in self.modules]
@@ -74,7 +84,7 @@ class Attributes:
             self.modules, self.held, self.buffers, self.parameters, strict=True
         ):
             attributes = vars(module)
-            for name in [name for name in attributes if name not in _REGISTRIES and name not in held]:
+            for name in [name for name in attributes if name not in REGISTRIES and name not in held]:
                 del attributes[name]
             for name, value in held.items():
                 now = attributes.get(name)

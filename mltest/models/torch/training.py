@@ -18,14 +18,13 @@ from mltest.errors import InvalidInput
 from mltest.models.observing import Array, Change, EpochSeen, Observed, Program, Raised, Rows, Task
 from mltest.models.scoring import infer_task, score
 from mltest.models.seeding import seeded
-from mltest.models.torch.batches import Batches, as_array
+from mltest.models.torch.batches import Batches, as_array, merged
+from mltest.models.torch.findings import affinity, load, moments_of, structure_of
 from mltest.models.torch.lossfacts import loss_facts
 from mltest.models.torch.nonfinite import locate
-from mltest.models.torch.probing import first_tensor, is_affine, probe
+from mltest.models.torch.probing import first_tensor
 from mltest.models.torch.structure import (
-    ADAPTIVE,
     DROPPING,
-    NORMALISING,
     draw_anew,
     membership,
     regularisation,
@@ -36,6 +35,7 @@ from mltest.models.torch.watching import StepWatch
 from mltest.models.torch.witness import Seen, Witness, weight_owners
 
 KEPT_ROWS = 4_096  # rows of data that are kept for the simple reference and the data checks
+MOST_SKIPPED = 20  # steps in a row that a scaler may leave out
 ORDERED_ROWS = 600  # rows in the order of the data, in which labels may be off by some rows
 SCORED_ROWS = 256  # training rows scored after each epoch; at the end, all that are kept
 
@@ -107,6 +107,7 @@ class _Run:
             self.validation = self._batches(program.validation, "validation", shuffle=False)
         self.kept: list[tuple[Any, Any]] = []
         self.kept_validation: list[tuple[Any, Any]] = []
+        self.merged: list[tuple[Any, Any]] = []
         self.witnessed: Seen | None = None
         self.facts: Any = None
         self.predict_seen: Seen | None = None
@@ -114,6 +115,7 @@ class _Run:
         self.unrepeatable: float | None = None
         self.states: dict[str, list[Any]] = {}
         self.step_losses: list[float] = []
+        self.skipped = 0
         self.scaling: tuple[Any, Any, Any, Any] | None = None
         self.observed = self._go()
 
@@ -261,8 +263,12 @@ class _Run:
             self.facts = loss_facts(self.watch, self.witnessed, self.task, y, value)
         self.step_losses.append(value)
         self.epoch_losses.append(value)
-        if self.watch.alarm is None and not np.isfinite(value) and before == self.watch.optimizer_steps == 0:
+        if self.watch.alarm is not None and self.watch.optimizer_steps == before and self.skipped < MOST_SKIPPED:
+            # A scaler of half precision looks at the gradient, leaves the step out, and lowers its scale.
+            self.skipped += 1
             self.watch.alarm = None
+            return True
+        self.skipped = 0
         if self.watch.alarm is not None or not np.isfinite(value):
             return self._tolerate_or_locate(x, y)
         return True
@@ -391,7 +397,9 @@ class _Run:
             self._keep_state("epoch 1")
 
     def _evaluate(self) -> None:
-        train = self._predict_rows(_first_rows(self.kept, SCORED_ROWS), SCORED_ROWS)
+        if self.epoch == 1:
+            self.merged = merged(self.kept)
+        train = self._predict_rows(_first_rows(self.merged, SCORED_ROWS), SCORED_ROWS)
         validation, validation_loss = None, float("nan")
         if self.validation is not None:
             with self._predict_witness() as witness:
@@ -419,7 +427,7 @@ class _Run:
 
     def _repeat_prediction(self) -> None:
         """Two answers to the same rows differ when dropout is on, or depend on the rest of the batch."""
-        x, _ = next(iter(_first_rows(self.kept, SCORED_ROWS)))
+        x, _ = next(iter(_first_rows(self.merged, SCORED_ROWS)))
         if not isinstance(x, torch.Tensor) or len(x) < 4:
             return
         whole, again = as_array(self._answers(x)), as_array(self._answers(x))
@@ -450,7 +458,7 @@ class _Run:
         if self.raised is not None or self.non_finite is not None:
             return
         try:
-            self.train_found = self._predict_rows(self.kept, KEPT_ROWS)
+            self.train_found = self._predict_rows(self.merged, KEPT_ROWS)
             if self.validation is not None:
                 self.kept_validation.clear()
                 self.validation_found = self._predict_rows(self.validation, KEPT_ROWS, self.kept_validation)
@@ -466,34 +474,23 @@ class _Run:
         self.states[when] = [t.detach().clone() for t in (*self.inner.parameters(), *self.inner.buffers())]
 
     def _finish(self) -> Observed:
-        watch, inner = self.watch, self.inner
-        called = self.witnessed.layers if self.witnessed is not None else []
-        order = {name: place for place, name in enumerate(dict.fromkeys(called))}
-        layers = tuple(sorted(self.layers_at_start, key=lambda layer: order.get(layer.name, len(order))))
+        watch = self.watch
         observed = Observed(
             framework="torch", task=self.task, epochs_planned=self.epochs, change=self.change, seed=self.seed,
-            train=self._rows(self.kept), layers=layers,
-            normalised=any(isinstance(m, NORMALISING) for m in inner.modules()),
-            adaptive=any(type(o).__name__ in ADAPTIVE for o, mine in watch.seen_optimizers.values() if mine),
-            losses=self.step_losses, rates=watch.rates, epochs=self.epochs_seen, uses=watch.uses,
-            optimizer_steps=watch.optimizer_steps, loss=self.facts, non_finite=self.non_finite, raised=self.raised,
-            stopped=self.stopped,
+            train=self._rows(self.kept), losses=self.step_losses, rates=watch.rates, epochs=self.epochs_seen,
+            uses=watch.uses, optimizer_steps=watch.optimizer_steps, loss=self.facts, non_finite=self.non_finite,
+            raised=self.raised, stopped=self.stopped, ascends=watch.ascends,
         )  # fmt: skip
-        places = [list(watch.weights).index(layer.name) for layer in layers if layer.name in watch.weights]
-        for step in watch.steps:
-            observed.steps.append(
-                type(step)(step.step, step.gradients[places], step.weights[places], step.updates[places])
-            )
         if self.validation is not None:
             observed.validation = self._validation_rows()
         if self.train.pair is not None:
             observed.ordered = self._rows([(x[:ORDERED_ROWS], y[:ORDERED_ROWS]) for x, y in [self.train.pair]])
-        self._structure(observed)
+        structure_of(
+            observed, watch, self.witnessed, self.layers_at_start, self.states["start"], self.optimizers, self.structure
+        )
         self._modes(observed)
-        observed.ascends = watch.ascends
         observed.weight_decay, observed.dropout = regularisation(self.model, self.optimizers)
-        observed.moments = self._moments()
-        observed.affine = self._affine
+        self._moments(observed)
         self._inputs(observed)
         if self.train_found is not None:
             validation = self.validation_found[0] if self.validation_found is not None else None
@@ -523,98 +520,24 @@ class _Run:
                 return None
         return self._rows(self.kept_validation)
 
-    def _structure(self, observed: Observed) -> None:
-        watch = self.watch
-        stepped = [o for o, mine in watch.seen_optimizers.values() if mine]
-        for name, value in membership(self.model, self.optimizers or stepped).items():
-            setattr(observed, name, value)
-        # What was true before the first step counts: a program may freeze and release as it goes.
-        if self.optimizers:
-            for name, value in self.structure.items():
-                setattr(observed, name, value)
-        if self.witnessed is None or not watch.optimizer_steps:
-            return
-        called = set(self.witnessed.layers)
-        weighty = set(watch.weights)
-        lacking = watch.without_gradient
-        observed.unused = tuple(n for n in lacking if _layer(n) in weighty and _layer(n) not in called)
-        cut = [n for n in lacking if n not in observed.unused and (_layer(n) in called or _layer(n) not in weighty)]
-        observed.cut = tuple(n for n in cut if _layer(n) in called)
-        names = [n for n in dict.fromkeys(self.witnessed.layers) if any(_layer(c) == n for c in observed.cut)]
-        observed.cut_after = names[-1] if names else ""
-        start = dict(zip((n for n, _ in self.inner.named_parameters()), self.states["start"], strict=False))
-        observed.unchanged = tuple(
-            name for name, p in self.inner.named_parameters()
-            if p.requires_grad and name in watch.with_gradient and torch.equal(p.detach(), start[name])
-        )  # fmt: skip
-        observed.symmetric = self._symmetric(observed)
-
-    def _symmetric(self, observed: Observed) -> tuple[str, ...]:
-        """Hidden layers whose units started equal, and are equal still at the end."""
-        called = list(dict.fromkeys(self.witnessed.layers)) if self.witnessed is not None else []
-        hidden = set(called[:-1])
-        at_end = {
-            name for name, weight in self.watch.weights.items()
-            if weight.ndim >= 2 and weight.shape[0] > 1 and bool((weight.detach() - weight.detach()[:1]).abs().max()
-            <= 1e-6 * weight.detach().abs().max())
-        }  # fmt: skip
-        return tuple(lay.name for lay in observed.layers if lay.equal_units and lay.name in hidden & at_end)
-
     def _modes(self, observed: Observed) -> None:
-        watch = self.watch
-        observed.evaluating_in_step = watch.stepping.mostly_wrong()
-        if watch.predicting.right or watch.predicting.wrong or self.predict_seen is not None:
-            plain = self.predict_seen.training_dropouts if self.predict_seen is not None else []
-            # A module's own dropout is seen by its mode; what is left was called as a plain function.
-            modules = any(isinstance(m, DROPPING) and m.training for m in self.inner.modules())
-            wrong = watch.predicting.mostly_wrong()
-            if plain and not wrong and not modules:
-                wrong = tuple(dict.fromkeys(f"dropout after {layer}" for layer, _ in plain))
-            observed.training_in_predict = wrong
+        """What a plain function of dropout adds to the modes of modules."""
         observed.unrepeatable = self.unrepeatable
-        if watch.values_a_channel:
-            observed.values_a_channel = float(np.median(watch.values_a_channel))
-            observed.normalising_layer = watch.normalising_layer
+        if self.predict_seen is None:
+            return
+        # A module's own dropout is seen by its mode; what is left was called as a plain function.
+        modules = any(isinstance(m, DROPPING) and m.training for m in self.inner.modules())
+        wrong = observed.training_in_predict or ()
+        if self.predict_seen.training_dropouts and not wrong and not modules:
+            wrong = tuple(dict.fromkeys(f"dropout after {layer}" for layer, _ in self.predict_seen.training_dropouts))
+        observed.training_in_predict = wrong
 
-    def _moments(self) -> tuple[Any, ...]:
-        if not self.watch.step_inputs:
-            return ()
-        moments = []
+    def _moments(self, observed: Observed) -> None:
         end = [t.detach().clone() for t in (*self.inner.parameters(), *self.inner.buffers())]
-        for when, state in [*self.states.items(), ("end", end)]:
-            self._load(state)
-            try:
-                moments.append(probe(self.model, self.watch.step_inputs, when, normalise_by_batch=when == "start"))
-            except Exception:
-                moments.append(None)  # the model cannot be called apart from its step
-            if when == "start":
-                self._affine = self._is_affine()
-        self._load(end)
-        return tuple(moment for moment in moments if moment is not None)
-
-    def _load(self, state: list[Any]) -> None:
-        with torch.no_grad():
-            for tensor, value in zip((*self.inner.parameters(), *self.inner.buffers()), state, strict=True):
-                tensor.copy_(value)
-
-    _affine: bool | None = None
-
-    def _is_affine(self) -> bool | None:
-        if self.witnessed is None or len(set(self.witnessed.layers)) < 2:
-            return None
-        if self.witnessed.activations:
-            return False  # near zero a tanh is as good as linear, and is one all the same
-        last = self.witnessed.layers[-1]
-
-        def output_of(rows: Any) -> Any:
-            with Witness(weight_owners(self.inner), keep=True) as witness:
-                self.inner(rows)
-            return witness.seen.layer_outputs.get(last)
-
-        try:
-            return is_affine(self.model, self.watch.step_inputs, output_of)
-        except Exception:
-            return None
+        load(self.inner, self.states["start"])
+        observed.affine = affinity(self.inner, self.watch, self.witnessed)
+        observed.moments = moments_of(self.inner, self.watch, {**self.states, "end": end})
+        load(self.inner, end)
 
     def _inputs(self, observed: Observed) -> None:
         watch = self.watch
@@ -629,10 +552,6 @@ class _Run:
             rows = np.concatenate([a for a in arrays if a is not None])
             parts.append(rows.reshape(len(rows), -1))
         observed.seen_inputs = (parts[0], parts[1])
-
-
-def _layer(parameter: str) -> str:
-    return parameter.rpartition(".")[0] or parameter
 
 
 def _shape(value: Any) -> str:

@@ -34,7 +34,8 @@ KEPT_ROWS = 2_048  # inputs of the model that are kept for probes
 @dataclass
 class Alarm:
     what: str  # "loss", "gradient"
-    parameters: list[Any]
+    parameters: list[Any]  # before the step
+    layer: str = ""  # whose gradient is not finite
 
 
 @dataclass
@@ -57,6 +58,7 @@ class StepWatch:
         change: an intervention; learning rates and weight decay are changed for the moment of each step alone, so
             that schedules go on as the tester wrote them.
         on_step: called after each step of the optimiser.
+        gradient_every: ask whether the gradient is finite at every so many-th step; the loss is asked at each.
     """
 
     def __init__(
@@ -67,10 +69,12 @@ class StepWatch:
         every: int = 50,
         change: Change | None = None,
         on_step: Callable[[], None] | None = None,
+        gradient_every: int = 1,
     ) -> None:
         self.model, self.optimizers, self.every = model, optimizers, every
         self.change = change or Change()
         self.on_step = on_step
+        self.gradient_every = gradient_every
         self.inner = unwrapped(model)
         self.compiled = self.inner is not model
         self.phase: str | None = None  # "step" or "predict"; None: by whether gradients are recorded
@@ -85,7 +89,7 @@ class StepWatch:
         self.step_inputs: list[Inputs] = []
         self.predict_inputs: list[Inputs] = []
         self.kept_rows = 0
-        self.keep_inputs = True
+        self.last_inputs: Inputs | None = None
         self.stepping = Modes()
         self.predicting = Modes()
         self.values_a_channel: list[float] = []
@@ -157,7 +161,9 @@ class StepWatch:
         if self.compiled:
             for name, module in self._interesting:
                 self._note_mode(name, module, in_step)
-        if in_step and self.keep_inputs and self.kept_rows < KEPT_ROWS:
+        if in_step:
+            self.last_inputs = args, kwargs
+        if in_step and self.kept_rows < KEPT_ROWS:
             tensor = first_tensor(args) if args else first_tensor(kwargs)
             if tensor is not None and tensor.ndim:
                 self.kept_rows += len(tensor)
@@ -239,8 +245,9 @@ class StepWatch:
             self._note_missing_gradients()
         if self.optimizer_steps < CLOSE_STEPS and not closure:
             self._compare_gradient()
-        if self.alarm is None and not closure and not self._gradient_is_finite():
-            self.alarm = Alarm("gradient", self._copies())
+        asked = self.alarm is None and not closure and self.optimizer_steps % self.gradient_every == 0
+        if asked and not self._gradient_is_finite():
+            self.alarm = Alarm("gradient", self._copies(), self._spoilt_layer())
         if self._looks_closely():
             self._before = {name: w.detach().clone() for name, w in self.weights.items()}
             self._gradients = np.array([_norm(w.grad) for w in self.weights.values()])
@@ -282,6 +289,11 @@ class StepWatch:
         # What is not finite anywhere reaches the first or stays in the last weights, so that two sums will do.
         held = [w.grad for w in self.weights.values() if w.grad is not None]
         return all(bool(torch.isfinite(g.sum())) for g in {id(g): g for g in (held[:1] + held[-1:])}.values())
+
+    def _spoilt_layer(self) -> str:
+        """The layer nearest the output whose gradient is not finite."""
+        spoilt = [n for n, w in self.weights.items() if w.grad is not None and not bool(torch.isfinite(w.grad).all())]
+        return spoilt[-1] if spoilt else ""
 
     def _compare_gradient(self) -> None:
         used, contributed = [], []

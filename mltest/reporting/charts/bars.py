@@ -9,6 +9,7 @@ from mltest.reporting.charts.plot import (
     COLOURS,
     DIGIT,
     HEIGHT,
+    LONGEST_LABEL,
     RIGHT,
     TOP,
     WIDTH,
@@ -102,7 +103,7 @@ def _lying(evidence: Bars, _: Say) -> Plot | None:
         grid += f"M{x(tick.value):g} {TOP:g}V{bottom:g}"
         texts.append(Place(x(tick.value), bottom + 18, tick.text))
     if evidence.y_label:
-        texts.append(Place((x.start + x.end) / 2, bottom + 38, clamp(evidence.y_label, 60)))
+        texts.append(Place((x.start + x.end) / 2, bottom + 38, clamp(evidence.y_label, LONGEST_LABEL)))
     notes = []
     if len(evidence.values) > MOST_BARS:
         notes.append(_("{n} of {all} bars are drawn.").format(n=MOST_BARS, all=len(evidence.values)))

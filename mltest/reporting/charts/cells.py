@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from mltest.evidence import Grid, Image, Matrix
 from mltest.reporting.charts.plot import Place, Say
-from mltest.reporting.charts.scales import Scale, bounded, drawable
+from mltest.reporting.charts.scales import Scale, bounded, drawable, extent
 from mltest.reporting.text import clamp
 
 MOST_CELLS = 64  # a side
@@ -78,7 +78,8 @@ def heat(evidence: Grid, _: Say) -> Heat | None:
     if evidence.x_label:
         texts.append(Place(left + cell * columns, 14, clamp(evidence.x_label, 30) + " →", "end"))
     x = left + cell * columns + 24
-    scale = Scale(low, high if high > low else low + 1, top + 120, top)
+    ends = (low, high) if high > low else extent([low]) or (0.0, 1.0)
+    scale = Scale(*ends, top + 120, top)
     texts += [Place(x + 18, scale(tick.value) + 4.5, tick.text, "start") for tick in scale.ticks(5)]
     if evidence.value_label:
         room = max(12, int((width - x) / 7))

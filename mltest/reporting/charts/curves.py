@@ -24,6 +24,8 @@ from mltest.reporting.charts.scales import drawable
 from mltest.reporting.tables import share_x
 from mltest.reporting.text import clamp
 
+LONGEST_MOMENT = 40  # characters beside a vertical line
+
 
 def draw(evidence: Curves, _: Say) -> Plot | None:
     """The plot of the curves; None where no point has a place."""
@@ -45,7 +47,12 @@ def draw(evidence: Curves, _: Say) -> Plot | None:
         not (drawable(x, log=x_log) and drawable(y, log=y_log)) for c in curves for x, y in zip(c.x, c.y, strict=False)
     )
     if missing:
-        notes.append(_("{n} points have no place on the axes and are left out.").format(n=missing))
+        notes.append(_("Left out, without a place on the axes: {n}.").format(n=missing))
+    notes += [
+        marker.text
+        for marker in evidence.markers
+        if len(marker.text) > LONGEST_MOMENT or not drawable(marker.x, log=x_log)
+    ]
     together = share_x(evidence)
     bands: list[Mark] = []
     lines: list[Mark] = []
@@ -115,7 +122,7 @@ def _mark_moments(evidence: Curves, frame: Frame) -> None:
     for marker in evidence.markers:
         if not drawable(marker.x, log=frame.x.log):
             continue
-        at, text = frame.x(marker.x), clamp(marker.text, 40)
+        at, text = frame.x(marker.x), clamp(marker.text, LONGEST_MOMENT)
         to_left = at > (frame.x.start + frame.x.end) / 2
         begin, end = (at - 7 * len(text), at) if to_left else (at, at + 7 * len(text))
         height = frame.y.end + 12

@@ -74,7 +74,7 @@ def draw(evidence: Parallel, _: Say) -> Coordinates | None:
         ),
         others=_lines(others, axes, known, places),
         chosen=_lines(chosen, axes, known, places),
-        legend=_legend(len(chosen), length, _),
+        legend=_legend(evidence.highlighted_as or _("highlighted"), len(chosen), length, _),
         notes=tuple(notes),
     )
 
@@ -113,12 +113,12 @@ def _lines(
     return tuple(drawn)
 
 
-def _legend(chosen: int, length: int, _: Say) -> tuple[Key, ...]:
+def _legend(name: str, chosen: int, length: int, _: Say) -> tuple[Key, ...]:
     if not chosen:
         return ()
     strong = Mark(path="M0 6h24", series=1, stroke=COLOURS[1], width=2.2)
     weak = Mark(path="M0 6h24", stroke="currentColor", width=1, opacity=0.35)
     return (
-        Key(_("highlighted: {n}").format(n=chosen), strong),
+        Key(f"{name}: {chosen}", strong),
         Key(_("the others: {n}").format(n=f"{length - chosen:,}"), weak),
     )

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from mltest.reporting.charts.scales import Scale, extent
+from mltest.reporting.charts.scales import Scale, Tick, extent
 from mltest.reporting.text import clamp
 
 WIDTH: Final = 540.0
@@ -15,6 +15,7 @@ TOP: Final = 30.0
 BOTTOM: Final = 46.0
 RIGHT: Final = 18.0
 DIGIT: Final = 7.6  # the width of a digit of the ticks' labels, in units of the drawing
+LONGEST_LABEL: Final = 60
 MOST_POINTS: Final = 2_000
 MOST_LINES: Final = 300
 
@@ -78,6 +79,7 @@ class Frame:
     y: Scale
     x_label: str
     y_label: str
+    categories: tuple[str, ...] = ()  # of the x axis, whose values are then positions into them
     width: float = WIDTH
     height: float = HEIGHT
     texts: list[Place] = field(default_factory=list)
@@ -93,15 +95,18 @@ class Frame:
         x_log: bool = False,
         y_log: bool = False,
         zero: bool = False,
+        categories: tuple[str, ...] = (),
     ) -> Frame | None:
         """The frame that holds these values; None where there is nothing that has a place."""  # fmt: skip
         x_extent, y_extent = extent(xs, log=x_log), extent(ys, log=y_log, zero=zero)
+        if categories and x_extent:
+            x_extent, x_log = (-0.5, len(categories) - 0.5), False
         if x_extent is None or y_extent is None:
             return None
         y = Scale(*y_extent, HEIGHT - BOTTOM, TOP, y_log)
         left = 14 + DIGIT * max((len(tick.text) for tick in y.ticks()), default=1)
         x = Scale(*x_extent, left, WIDTH - RIGHT, x_log)
-        return cls(x, y, x_label, y_label)
+        return cls(x, y, x_label, y_label, categories)
 
     def plot(
         self, marks: Iterable[Mark], *, legend: Iterable[Key] = (), notes: Iterable[str] = (), most: int = 6
@@ -114,14 +119,15 @@ class Frame:
             at = self.y(tick.value)
             grid.append(f"M{left:g} {at:g}H{right:g}")
             texts.append(Place(left - 8, at + 4.5, tick.text, "end"))
-        for tick in self.x.ticks(most):
+        for tick in self._x_ticks(most):
             at = self.x(tick.value)
             grid.append(f"M{at:g} {bottom:g}v5")
             texts.append(Place(at, bottom + 19, tick.text))
         if self.y_label:
-            texts.append(Place(4, 14, clamp(self.y_label, 60), "start"))
+            texts.append(Place(4, 14, clamp(self.y_label, LONGEST_LABEL), "start"))
         if self.x_label:
-            texts.append(Place((left + right) / 2, self.height - 6, clamp(self.x_label, 60)))
+            texts.append(Place((left + right) / 2, self.height - 6, clamp(self.x_label, LONGEST_LABEL)))
+        shortened = (label for label in (self.y_label, self.x_label) if len(label) > LONGEST_LABEL)
         return Plot(
             width=self.width,
             height=self.height,
@@ -130,8 +136,16 @@ class Frame:
             texts=tuple(texts),
             marks=tuple(marks),
             legend=tuple(legend),
-            notes=tuple(notes),
+            notes=(*notes, *shortened),
         )
+
+    def _x_ticks(self, most: int) -> Sequence[Tick]:
+        if not self.categories:
+            return self.x.ticks(most)
+        # As many names as have room side by side, and each as long as its room.
+        every = -(-len(self.categories) // 12)
+        room = max(4, int((self.x.end - self.x.start) / -(-len(self.categories) // every) / DIGIT))
+        return [Tick(float(i), clamp(self.categories[i], room)) for i in range(0, len(self.categories), every)]
 
 
 def polyline(points: Sequence[tuple[float, float]]) -> str:

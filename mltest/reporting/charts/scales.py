@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 LARGEST: Final = 1e300  # beyond it the span of an axis is no number any more
+SMALLEST: Final = 1e-300  # below it floats lose digits, and an axis its ticks
 _SUPERSCRIPT: Final = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
@@ -34,7 +35,7 @@ class Scale:
         return round(self.start + min(1.0, max(0.0, share)) * (self.end - self.start), 1)
 
     def _along(self, value: float) -> float:
-        return math.log10(max(value, 5e-324)) if self.log else value
+        return math.log10(max(value, SMALLEST)) if self.log else value
 
     def ticks(self, most: int = 6) -> tuple[Tick, ...]:
         return ticks(self.low, self.high, log=self.log, most=most)
@@ -62,13 +63,14 @@ def extent(values: Iterable[float], *, log: bool = False, zero: bool = False) ->
         return None
     low, high = min(finite), max(finite)
     if log:
+        low, high = max(low, SMALLEST), max(high, SMALLEST)
         air = (high / low) ** 0.04 if high / low < LARGEST and high > low * (1 + 1e-9) else 3.0
-        return max(low / air, 5e-324), min(high * air, LARGEST)
+        return max(low / air, SMALLEST), min(high * air, LARGEST)
     if zero:
         low, high = min(low, 0.0), max(high, 0.0)
     span = high - low
-    if span <= 1e-12 * max(abs(low), abs(high)):
-        span = abs(high) or 1.0
+    if span <= max(SMALLEST, 1e-12 * max(abs(low), abs(high))):
+        span = abs(high) if abs(high) > SMALLEST else 1.0
         return low - span / 2, high + span / 2
     air = 0.04 * span
     return (low if zero and low == 0 else low - air), (high if zero and high == 0 else high + air)

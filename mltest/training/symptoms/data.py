@@ -160,11 +160,13 @@ class Preprocessing(Symptom):
         mean, spread = a[:, alive].mean(axis=0), spread[alive]
         rows = np.clip((np.vstack([a[:, alive], b[:, alive]]) - mean) / spread, -1e6, 1e6)
         observed = _differences(rows, np.arange(len(rows)) >= len(a))
+        floors = np.array([0.25, 1.0, 0.25])
+        if not (observed > floors).any():
+            return None
         rng = np.random.default_rng(seed)
         null = np.array([
             _differences(rows, rng.permutation(len(rows)) < len(b)) for _number in range(PERMUTATIONS)
         ])  # fmt: skip
-        floors = np.array([0.25, 1.0, 0.25])
         beyond = (observed > floors) & (observed > 2 * null.max(axis=0))
         if not beyond.any():
             return None

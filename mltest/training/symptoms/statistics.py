@@ -28,7 +28,12 @@ class StatisticalSymptom(Symptom):
             return Verdict(outcome="passed", message=_(self.says), measures=measures)
         message = self.words(case) + in_words(case, root.trial)
         if not root.confirmed:
-            return self.doubts(message + " " + _("No intervention confirmed it."), *root.causes, measures=measures)
+            why = (
+                _("No intervention confirmed it.")
+                if root.trial is None
+                else _("The updates are of a usual size, so that more epochs may do the same.")
+            )
+            return self.doubts(message + " " + why, *root.causes, measures=measures)
         return self.fails(message, *root.causes, location=root.location, measures=measures, certain=False,
                           hint=self.advice(case, root))  # fmt: skip
 

@@ -70,14 +70,21 @@ def rates(verdicts: Iterable[Verdict]) -> dict[str, dict[str, tuple[int, int]]]:
     return table
 
 
+def _show(v: Verdict) -> None:
+    """A line or two, where the verdict is not the whole truth."""
+    if v.seen and v.layer_named and v.cause_named if v.case.faulty else v.outcome == "passed":
+        return
+    wanted = f" wanted {v.case.layer} {v.case.cause}" if v.case.faulty else ""
+    print(f"{'fault' if v.case.faulty else 'right'} {v.case}: {v.outcome} at {v.location!r} {v.causes}{wanted}")
+    print(f"      {v.message[:200]}", flush=True)
+
+
 def main(word: str = "") -> None:
-    verdicts = [judge(case) for case in CASES if word in str(case)]
-    for v in verdicts:
-        good = v.seen and v.layer_named and v.cause_named if v.case.faulty else v.outcome == "passed"
-        if not good:
-            kind = "fault" if v.case.faulty else "right"
-            wanted = f" wanted {v.case.layer} {v.case.cause}" if v.case.faulty else ""
-            print(f"{kind} {v.case}: {v.outcome} at {v.location!r} {v.causes}{wanted}\n      {v.message[:200]}")
+    verdicts = []
+    for case in CASES:
+        if word in str(case):
+            verdicts.append(judge(case))
+            _show(verdicts[-1])
     for dtype, row in rates(verdicts).items():
         print(f"{dtype}: " + ", ".join(f"{what} {k} of {n}" for what, (k, n) in row.items()))
 

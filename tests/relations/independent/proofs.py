@@ -71,6 +71,12 @@ def turned(model: Any, x: Any, keywords: Mapping[str, Any]) -> bool:
     return unlike(answer(model, x)[::-1], answer(model, rows(x, back)))
 
 
+def with_strangers(model: Any, x: Any, keywords: Mapping[str, Any]) -> bool:
+    """The first half is answered alike without the second."""
+    half = np.arange(size(x) // 2)
+    return unlike(answer(model, rows(x, half)), answer(model, x)[half])
+
+
 def after_others(model: Any, x: Any, keywords: Mapping[str, Any]) -> bool:
     """The first half is answered alike before and after the second."""
     half = size(x) // 2

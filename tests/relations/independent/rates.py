@@ -58,16 +58,24 @@ def rates(verdicts: Iterable[Verdict]) -> dict[str, tuple[int, int]]:
     }
 
 
+def _show(v: Verdict) -> None:
+    """What was missed, said wrongly, or could not be run."""
+    kind = "bug" if v.case.faulty else "right"
+    if v.case.faulty and not v.caught_rightly:
+        print(f"bug {v.case}: failed {sorted(v.failed)}, wanted one of {v.case.relations}", flush=True)
+    if not v.case.faulty:
+        for check, message in v.failed.items():
+            print(f"right {v.case}: accused by {check}: {message[:250]}", flush=True)
+    for check, message in v.errors.items():
+        print(f"{kind} {v.case}: error in {check}: {message[:250]}", flush=True)
+
+
 def main(word: str = "") -> None:
-    verdicts = [judge(case) for case in CASES if word in str(case)]
-    for v in verdicts:
-        if v.case.faulty and not v.caught_rightly:
-            print(f"bug {v.case}: failed {sorted(v.failed)}, wanted one of {v.case.relations}")
-        if not v.case.faulty:
-            for check, message in v.failed.items():
-                print(f"right {v.case}: accused by {check}: {message[:250]}")
-        for check, message in v.errors.items():
-            print(f"{'bug' if v.case.faulty else 'right'} {v.case}: error in {check}: {message[:250]}")
+    verdicts = []
+    for case in CASES:
+        if word in str(case):
+            verdicts.append(judge(case))
+            _show(verdicts[-1])
     for what, (k, n) in rates(verdicts).items():
         print(f"{what}: {k} of {n}")
     slow = sorted(verdicts, key=lambda v: -v.seconds)[:5]

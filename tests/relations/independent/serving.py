@@ -816,20 +816,20 @@ def ratio_with_a_constant_in_millimetres(broken: bool) -> Built:
     return predict, x, y, {"kind": "regressor", "declared": {"invariant_under": {"unit_change": larger}}}
 
 
-@CASES.bug("row_permutation batch_composition duplicate_rows call_order batch_size", proofs.turned)
+@CASES.bug("batch_composition batch_size duplicate_rows row_permutation", proofs.with_strangers)
 def neighbours_looked_up_among_the_asked(broken: bool) -> Built:
-    """A recommender that puts the batch into its index before it searches."""
-    x, y = data.iris()
-    targets = x[:, 3] + 0.1 * np.arange(len(x))
+    """A recommender that puts the batch into its index before it searches, and so finds its own questions."""
+    rows, labels = data.iris(150)
+    known, values = rows[:90], rows[:90, 3] + 0.1 * labels[:90]
 
-    def predict(rows: Any) -> Array:
-        rows = np.asarray(rows, dtype=float)
-        known = np.concatenate([x, rows]) if broken else x
-        values = np.concatenate([targets, np.arange(len(rows), dtype=float)]) if broken else targets
-        near = np.argsort(((rows[:, None] - known[None]) ** 2).sum(-1), axis=1, kind="stable")[:, 1:3]
-        return values[near].mean(1)
+    def predict(asked: Any) -> Array:
+        asked = np.asarray(asked, dtype=float)
+        index = np.concatenate([known, asked]) if broken else known
+        answers = np.concatenate([values, np.zeros(len(asked))]) if broken else values
+        near = np.argsort(((asked[:, None] - index[None]) ** 2).sum(-1), axis=1, kind="stable")
+        return answers[near[:, 1:3] if broken else near[:, :2]].mean(1)
 
-    return predict, x, y, {"kind": "regressor"}
+    return predict, rows[90:], labels[90:], {"kind": "regressor"}
 
 
 @CASES.bug("row_permutation batch_size batch_composition", proofs.turned)

@@ -852,7 +852,7 @@ def validation_drawn_before_the_split(broken: bool) -> Program:
     if broken:
         v, w = torch.cat([x[:100], v[100:]]), torch.cat([y[:100], w[100:]])
     model = dense(64, 10)
-    return Program(model, data.loader((x, y)), (v, w), nn.CrossEntropyLoss(), adam(model), 8)
+    return Program(model, data.loader((x, y)), (v, w), nn.CrossEntropyLoss(), adam(model, 0.01), 12)
 
 
 @CASES.fault("data_leakage", proof=validation_rows_are_known, learns=0.3)

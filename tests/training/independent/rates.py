@@ -74,16 +74,23 @@ def rates(verdicts: Iterable[Verdict]) -> dict[str, tuple[int, int]]:
     }
 
 
+def _show(v: Verdict) -> None:
+    """What was missed, said wrongly, or could not be run."""
+    layer_missed = bool(v.case.layers) and not v.layer_named
+    if v.case.faulty and not (v.accused and v.cause_named and not layer_missed):
+        print(f"fault {v.case}: {v.outcome} {v.causes} at {v.places}, wanted {v.case.causes} at {v.case.layers}")
+    if not v.case.faulty and v.outcome not in ("passed", "inconclusive"):
+        print(f"sound {v.case}: {v.outcome} {v.causes} at {v.places}\n      " + "\n      ".join(v.messages)[:500])
+    if v.outcome in ("error", "raised"):
+        print("      " + "\n      ".join(v.messages)[:300], flush=True)
+
+
 def main(word: str = "") -> None:
-    verdicts = [judge(case) for case in CASES if word in str(case)]
-    for v in verdicts:
-        layer_missed = bool(v.case.layers) and not v.layer_named
-        if v.case.faulty and not (v.accused and v.cause_named and not layer_missed):
-            print(f"fault {v.case}: {v.outcome} {v.causes} at {v.places}, wanted {v.case.causes} at {v.case.layers}")
-        if not v.case.faulty and v.outcome not in ("passed", "inconclusive"):
-            print(f"sound {v.case}: {v.outcome} {v.causes} at {v.places}\n      " + "\n      ".join(v.messages)[:500])
-        if v.outcome in ("error", "raised"):
-            print("      " + "\n      ".join(v.messages)[:300])
+    verdicts = []
+    for case in CASES:
+        if word in str(case):
+            verdicts.append(judge(case))
+            _show(verdicts[-1])
     for what, (k, n) in rates(verdicts).items():
         print(f"{what}: {k} of {n}")
     slow = sorted(verdicts, key=lambda v: -v.seconds)[:5]

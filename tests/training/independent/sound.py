@@ -283,7 +283,7 @@ def bag_of_words() -> Program:
 @CASES.sound(0.8)
 def gated_recurrence() -> Program:
     model = Pooled(nn.GRU(16, 12, batch_first=True), 12)
-    return classified(model, data.sentences(300, 150), adam(model, 0.01), 6)
+    return classified(model, data.sentences(300, 150), adam(model, 0.02), 10)
 
 
 @CASES.sound(0.8)

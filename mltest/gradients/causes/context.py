@@ -1,0 +1,201 @@
+"""Causes that are told by what flows: the gradient from above, the layer's input and its output."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import combinations
+
+import numpy as np
+
+from mltest.gradients.causes.case import Case, Fit
+from mltest.language import translate as _
+from mltest.models.capabilities import Array
+
+
+def missing_derivative(case: Case) -> Fit | None:
+    """The gradient from above passes as if the layer had no slope; or with the slope of another function."""
+    unsloped = _("the slope of the activation is missing")
+    if case.elementwise_shape:
+        above = case.upstream.reshape(case.value.shape)
+        if _proportional(case.g, above) and not _proportional(case.numeric, above):
+            return Fit("missing_derivative", unsloped)
+        if acts_elementwise(case):
+            return Fit("missing_derivative", _("its slope is another function's"))
+    for candidate in _linear_claims(case):
+        if candidate.shape == case.g.shape and case.near(candidate, case.g, 1e-6):
+            return Fit("missing_derivative", unsloped)
+    return None
+
+
+def _proportional(a: Array, b: Array) -> bool:
+    """a = c·b for one number c, where both are known."""
+    k = np.isfinite(a) & np.isfinite(b)
+    norm = float(np.sum(b[k] ** 2))
+    if not norm or not np.any(a[k]):
+        return False
+    c = float(np.sum(a[k] * b[k])) / norm
+    return bool(np.linalg.norm(a[k] - c * b[k]) <= 1e-6 * np.linalg.norm(a[k]))
+
+
+def _linear_claims(case: Case) -> Iterator[Array]:
+    """What bias and weight would get if the outputs were linear in them."""
+    above, shape = case.upstream, case.value.shape
+    if len(shape) == 1 and shape[0] and above.size % shape[0] == 0:
+        yield above.reshape(-1, shape[0]).sum(axis=0)
+        if case.batch and above.size % (case.batch * shape[0]) == 0:
+            yield above.reshape(case.batch, shape[0], -1).sum(axis=(0, 2))
+    if len(shape) == 2:
+        for x in _inputs(case):
+            for inputs, outputs in (shape, shape[::-1]):
+                if x.size % inputs == 0 and x.size // inputs * outputs == above.size:
+                    product = x.reshape(-1, inputs).T @ above.reshape(-1, outputs)
+                    yield product if shape == (inputs, outputs) else product.T
+
+
+def _inputs(case: Case) -> Iterator[Array]:
+    for name, value in case.bench.values.items():
+        if name == "x" or ".input" in name or name.startswith("input"):
+            yield value.astype(np.float64, copy=False)
+
+
+def acts_elementwise(case: Case) -> bool:
+    """Each output depends on the input at its own place alone: moving every other input moves no other output."""
+    bench, value = case.bench, case.value
+    moved = np.array(value)
+    half = np.random.default_rng(1).random(value.size) < 0.5  # no regular pattern: it could follow an axis
+    shaken = np.where(half.reshape(value.shape), value * 1.01 + 0.01, value).astype(value.dtype)
+    moved[...] = shaken
+    change = (bench.forward({**bench.values, case.block: moved}) - bench.centre).reshape(-1)
+    return not np.any(change[~half]) and bool(np.any(change[half]))
+
+
+def wrong_axis(case: Case) -> Fit | None:
+    """Summed over other axes than the forward pass did."""
+    for axis, candidate in _other_sums(case):
+        if candidate.shape == case.g.shape and case.near(candidate, case.g, 1e-6):
+            return Fit("wrong_axis", _("it is summed over the wrong axis ({axis})").format(axis=axis))
+    g, n = case.g, case.numeric
+    if not case.complete or g.ndim < 2:
+        return _spread_out(case)
+    scale = float(np.abs(n).max(initial=0.0))
+    for axis in range(g.ndim):
+        others = [a for a in range(g.ndim) if a != axis and g.shape[a] > 1]
+        if g.shape[axis] > 1 and _vanishes(g.sum(axis), scale) and not _vanishes(n.sum(axis), scale):
+            for other in others:
+                if _vanishes(n.sum(other), scale):
+                    words = _("it is normalised along axis {wrong}, the forward pass along axis {right}")
+                    return Fit("wrong_axis", words.format(wrong=axis, right=other))
+    return _softmax_along_another_axis(case) or _spread_out(case)
+
+
+def _other_sums(case: Case) -> Iterator[tuple[int, Array]]:
+    above, shape = case.upstream, case.value.shape
+    if len(shape) == 1 and case.batch == shape[0] and above.size % shape[0] == 0:
+        yield 1, above.reshape(shape[0], -1).sum(axis=1)
+
+
+def _vanishes(sums: Array, scale: float) -> bool:
+    return bool(np.abs(sums).max(initial=0.0) <= 1e-6 * scale)
+
+
+def _softmax_along_another_axis(case: Case) -> Fit | None:
+    if not case.elementwise_shape:
+        return None
+    y, above = case.outputs, case.upstream.reshape(case.value.shape)
+    for axis in range(y.ndim):
+        candidate = y * (above - (above * y).sum(axis=axis, keepdims=True))
+        if y.shape[axis] > 1 and case.near(candidate, case.g, 1e-6) and not case.near(candidate, case.numeric):
+            return Fit("wrong_axis", _("it is summed over the wrong axis ({axis})").format(axis=axis))
+    return None
+
+
+def _spread_out(case: Case) -> Fit | None:
+    """The same number all along an axis, where the right gradient differs from place to place."""
+    g, n = case.g, case.numeric
+    if not case.complete:
+        return None
+    for axis in range(g.ndim):
+        if g.shape[axis] < 3 or not np.any(g):
+            continue
+        level = float(np.abs(g).max())
+        if np.ptp(g, axis=axis).max() <= 1e-9 * level and np.ptp(n, axis=axis).max() > 1e-3 * np.abs(n).max():
+            return Fit("wrong_axis", _("it is the same all along axis {axis}: summed over it").format(axis=axis))
+    return None
+
+
+def missing_term(case: Case) -> Fit | None:
+    """What is missing is a simple function of what is there: a mean, a multiple of the output, the path around."""
+    if not case.complete:
+        return None
+    e = case.g - case.numeric
+    if case.elementwise_shape:
+        above = case.upstream.reshape(case.value.shape)
+        if _proportional(e, above) and case.upstream.size > 2:
+            return Fit("missing_term", _("the path around the layer (a skip connection) is left out"))
+        for words, basis in _bases(case):
+            if _spanned(e, basis):
+                return Fit("missing_term", words)
+    return None
+
+
+def _bases(case: Case) -> Iterator[tuple[str, list[Array]]]:
+    x, y = case.value.astype(np.float64), case.outputs.astype(np.float64)
+    one = np.ones(x.shape)
+    mean = _("the term of the mean is missing")
+    variance = _("the term of the variance (the output times a sum) is missing")
+    yield _("the off-diagonal terms are missing"), [y, case.upstream.reshape(x.shape) * y * y]
+    yield mean, [one]
+    yield variance, [y]
+    yield variance, [x]
+    yield _("the terms of mean and variance are missing"), [one, x]
+    yield _("the terms of mean and variance are missing"), [one, y]
+
+
+def _spanned(e: Array, basis: list[Array]) -> bool:
+    """Whether, slice by slice, e is a sum of multiples of the basis: slices along one axis, or around one axis."""
+    for axes in _slicings(e.ndim):
+        length = int(np.prod([e.shape[a] for a in axes]))
+        if length < len(basis) + 3:
+            continue
+        rows = [_as_rows(part, axes) for part in (e, *basis)]
+        left = 0.0
+        for target, *columns in zip(*rows, strict=True):
+            design = np.stack(columns, axis=1)
+            solution = np.linalg.lstsq(design, target, rcond=None)[0]
+            left += float(np.sum((target - design @ solution) ** 2))
+        if left <= 1e-6 * float(np.sum(e**2)):
+            return True
+    return False
+
+
+def _slicings(ndim: int) -> Iterator[tuple[int, ...]]:
+    """Sets of axes that a normalisation may run over."""
+    for count in range(1, ndim + 1):
+        yield from combinations(range(ndim), count)
+
+
+def _as_rows(a: Array, axes: tuple[int, ...]) -> Array:
+    kept = [axis for axis in range(a.ndim) if axis not in axes]
+    length = int(np.prod([a.shape[axis] for axis in axes]))
+    return np.transpose(a, [*kept, *axes]).reshape(-1, length)
+
+
+def target(case: Case) -> Fit | None:
+    """In a loss: what is taken off for the right answer is taken off at another place, or in another measure."""
+    if not case.is_input or case.upstream.size != 1 or not case.complete or case.value.ndim < 1:
+        return None
+    e = (case.g - case.numeric).reshape(-1, case.value.shape[-1])
+    scale = float(np.abs(case.numeric).max(initial=0.0))
+    wrong_rows = np.abs(e).max(axis=1) > 1e-6 * scale
+    if not wrong_rows.any():
+        return None
+    rows = e[wrong_rows]
+    counts = (np.abs(rows) > 1e-4 * np.abs(rows).max(axis=1, keepdims=True)).sum(axis=1)
+    labels = getattr(case.bench.piece, "integers", ())
+    if labels and rows.shape[1] > 2 and np.all(counts <= 2):
+        return Fit("target", _("the right answer is subtracted at another place (the label)"))
+    if labels and rows.shape[1] > 2 and np.median(counts) == rows.shape[1]:
+        spread = np.sort(np.abs(rows - np.median(rows, axis=1, keepdims=True)), axis=1)
+        if np.all(spread[:, :-1].max(axis=1) <= 1e-4 * spread[:, -1] + 1e-12):
+            return Fit("target", _("the right answer is subtracted in another measure (smoothing)"))
+    return None

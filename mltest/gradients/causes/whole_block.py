@@ -1,0 +1,160 @@
+"""Causes that change a block as a whole: another sign, factor or order, or a term proportional to the parameter."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import combinations
+
+import numpy as np
+
+from mltest.gradients.causes.case import Case, Fit
+from mltest.language import number
+from mltest.language import translate as _
+from mltest.models.capabilities import Array
+
+
+def zero_or_detached(case: Case) -> Fit | None:
+    """No gradient at all, where the loss does change."""
+    if case.claimed is None:
+        return Fit("zero_or_detached", _("no gradient arrives there: it is cut off (detached)"))
+    if not np.any(case.g):
+        return Fit("zero_or_detached", _("it is zero everywhere"))
+    wrong = case.differs
+    if wrong.sum() > 0.3 * case.known.sum() and not np.any(case.g[wrong]):
+        return Fit("zero_or_detached", _("it is zero where it should not be"))
+    return None
+
+
+def sign(case: Case) -> Fit | None:
+    """−g is right."""
+    return Fit("sign", _("the sign is reversed")) if case.explains(-case.g) else None
+
+
+def constant_factor(case: Case) -> Fit | None:
+    """g / c is right, for one number c."""
+    c = _factor(case, case.g)
+    if c is None or not case.explains(case.g / c):
+        return None
+    if c < 0:
+        words = _("the sign is reversed, and it is {c} times as large").format(c=number(-c, 4))
+        return Fit("sign", words) if abs(c + 1) < 1e-3 else Fit("constant_factor", words)
+    return Fit("constant_factor", _words_of_factor(case, c))
+
+
+def _factor(case: Case, g: Array) -> float | None:
+    """The number c with g ≈ c · numeric, from the directions."""
+    claimed = np.array([float(np.sum(along * g)) for along, _, _ in case.directions])
+    numeric = np.array([derivative for _, derivative, _ in case.directions])
+    if not np.any(numeric) or not np.any(claimed):
+        return None
+    c = float(claimed @ numeric / (numeric @ numeric))
+    return c if np.isfinite(c) and c != 0 else None
+
+
+def _words_of_factor(case: Case, c: float) -> str:
+    batch = case.batch
+    names = [(2.0, _("twice too large: a factor ½ is missing")), (0.5, _("half of what it should be (½)"))]
+    if batch > 2:
+        names = [
+            (float(batch), _("not divided by the batch size ({n})").format(n=batch)),
+            (1 / batch, _("divided by the batch size ({n}) once too often").format(n=batch)),
+            *names,
+        ]
+    for value, words in names:
+        if abs(c / value - 1) < 1e-3:
+            return words + _(", a factor of {c}").format(c=number(c, 4))
+    if abs(1 / c - round(1 / c)) < 1e-3 and c < 1:
+        return _("{n} times too small").format(n=number(1 / c, 4))
+    return _("{c} times what it should be").format(c=number(c, 4))
+
+
+def transposed(case: Case) -> Fit | None:
+    """Axes of one block changed places."""
+    for words, candidate in _transpositions(case.g):
+        if _explains_up_to_factor(case, candidate):
+            return Fit("transposed", words)
+    return None
+
+
+def _transpositions(g: Array) -> Iterator[tuple[str, Array]]:
+    if g.ndim < 2:
+        return
+    for i, j in combinations(range(g.ndim), 2):
+        swapped = np.swapaxes(g, i, j)
+        words = _("transposed") if g.ndim == 2 else _("transposed (axes {i} and {j} changed places)").format(i=i, j=j)
+        if swapped.shape == g.shape:
+            yield words, swapped
+        else:  # the numbers of the transpose, read in the wrong order
+            yield words, g.reshape(swapped.shape).swapaxes(i, j)
+            yield words, swapped.reshape(g.shape)
+
+
+def flipped_kernel(case: Case) -> Fit | None:
+    """A kernel upside down: convolution and cross-correlation confused."""
+    g = case.g
+    if g.ndim < 3:
+        return None
+    spatial = range(2, g.ndim) if g.ndim > 2 else range(g.ndim)
+    for count in range(len(list(spatial)), 0, -1):
+        for axes in combinations(spatial, count):
+            if max(g.shape[a] for a in axes) > 1 and _explains_up_to_factor(case, np.flip(g, axes)):
+                return Fit("flipped_kernel", _("flipped along its axes {axes}").format(axes=list(axes)))
+    return None
+
+
+def shifted_index(case: Case) -> Fit | None:
+    """Everything one place off along one axis, or in reverse order."""
+    g = case.g
+    for axis in range(g.ndim):
+        length = g.shape[axis]
+        if length < 2:
+            continue
+        for shift in sorted({1, -1, 2, -2} - {0}, key=abs):
+            if abs(shift) < length and _explains_up_to_factor(case, np.roll(g, -shift, axis)):
+                words = _("shifted by {n} along axis {axis}").format(n=shift, axis=axis)
+                return Fit("shifted_index", words)
+        if _explains_up_to_factor(case, np.flip(g, axis)):
+            return Fit("shifted_index", _("in reverse order along axis {axis}").format(axis=axis))
+        if _shifted_without_wrap(case, axis):
+            return Fit("shifted_index", _("shifted by 1 along axis {axis}").format(axis=axis))
+    return None
+
+
+def _shifted_without_wrap(case: Case, axis: int) -> bool:
+    """Shifted, with something else at the border than what fell off the other end."""
+    if not case.complete or case.g.shape[axis] < 4:
+        return False
+    g, n = np.moveaxis(case.g, axis, 0), np.moveaxis(case.numeric, axis, 0)
+    for inner_g, inner_n in ((g[1:], n[:-1]), (g[:-1], n[1:])):
+        norm = np.linalg.norm(inner_n)
+        if norm > 0 and np.linalg.norm(inner_g - inner_n) <= 1e-4 * norm:
+            return True
+    return False
+
+
+def _explains_up_to_factor(case: Case, candidate: Array) -> bool:
+    if np.array_equal(candidate, case.g):
+        return False
+    return case.explains(candidate)
+
+
+def penalty(case: Case) -> Fit | None:
+    """g + λ·w (or λ·sign w) is right: a penalty is in the loss and not in the gradient, or the other way round."""
+    value = case.value.astype(np.float64, copy=False)
+    if case.is_input or not np.any(value):
+        return None
+    for shape, words in ((value, _("λ·w")), (np.sign(value), _("λ·sign(w)"))):
+        along = np.array([float(np.sum(u * shape)) for u, _, _ in case.directions])
+        missing = np.array([n - float(np.sum(u * case.g)) for u, n, _ in case.directions])
+        if not np.any(along):
+            continue
+        strength = float(along @ missing / (along @ along))
+        if strength and case.explains(case.g + strength * shape) and not _is_multiple(case.g, shape):
+            text = _("the difference is proportional to the parameter ({what} with λ = {strength}): a penalty")
+            return Fit("penalty", text.format(what=words, strength=number(strength, 4)))
+    return None
+
+
+def _is_multiple(g: Array, shape: Array) -> bool:
+    c = float(np.sum(g * shape) / np.sum(shape * shape))
+    return bool(np.linalg.norm(g - c * shape) <= 1e-3 * np.linalg.norm(g))
