@@ -19,6 +19,7 @@ class Job:
     train: Array  # positions of rows
     held_out: Array
     wants_scores: bool = False
+    wants_curve: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,7 +29,7 @@ class Trained:
     predictions: Array | None = None  # one a row of held_out
     scores: Array | None = None
     classes: Array | None = None  # what the columns of `scores` mean
-    curve: tuple[float, ...] = ()  # share of right answers, or the loss, on held_out after each epoch
+    curve: tuple[float, ...] = ()  # share of right answers, or the loss, on held_out after each epoch, if wanted
     error: str = ""  # a traceback, where the training raised
 
 

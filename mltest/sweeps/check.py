@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import replace
 from typing import Any
@@ -23,6 +23,7 @@ from mltest.sweeps.foreign import with_examples
 from mltest.sweeps.foreign_executor import Hired, executor_of
 from mltest.sweeps.journal import Journal, fingerprint
 from mltest.sweeps.objective import CHUNK, Problem, problem_of
+from mltest.sweeps.progress import Bar, Progress, Watch, wants_bar
 from mltest.sweeps.rows import Tasks, seed_of
 from mltest.sweeps.samplers import sampler_of
 from mltest.sweeps.scores import Score, find_score
@@ -57,6 +58,7 @@ def sweep(
     executor: Any = None,
     jobs: int = 1,
     storage: str | os.PathLike[str] | None = None,
+    progress: bool | Callable[[Progress], None] | None = None,
     seed: int = 0,
 ) -> SweepResult:
     """Try settings of a space with several seeds each, and say which are best and which cannot be told from them.
@@ -83,6 +85,8 @@ def sweep(
         executor: a concurrent.futures.Executor or a Dask client that does the work.
         jobs: worker processes on this machine; 1 is this process itself, unless there is a timeout.
         storage: path of a journal. Every finished chunk is there at once; called again, the sweep goes on.
+        progress: True draws a bar on standard error, False none; by default where that is a terminal. Or a function,
+            called with a `mltest.sweeps.progress.Progress` after every chunk.
         seed: of everything that is drawn.
 
     Returns:
@@ -138,9 +142,18 @@ def sweep(
             stack.callback(journal.close)
             search.worker.known |= journal.known
             search.worker.told.append(journal.add)
+        _watch(search, progress, stack)
         if seconds is not None:
             search.worker.deadline = time.monotonic() + seconds
         return _run(search, tasks, question, examples)
+
+
+def _watch(search: Search, progress: Any, stack: ExitStack) -> None:
+    show = progress if callable(progress) else None
+    if wants_bar(progress):
+        show = stack.enter_context(Bar()).show
+    if show is not None:
+        search.worker.told.append(Watch(show, search.planned(), search.maximise))
 
 
 def _crew(problem: Problem, executor: Any, jobs: int, timeout: float | None) -> Crew:

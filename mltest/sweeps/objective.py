@@ -193,7 +193,7 @@ class ModelProblem:
             jobs.append(
                 Job(
                     settings=task.settings, seed=task.seed, train=task.train, held_out=task.scored,
-                    wants_scores=self.score.of_scores,
+                    wants_scores=self.score.of_scores, wants_curve=task.stage == "confirmation",
                 )
             )  # fmt: skip
         trained = self.model.train_many(jobs, self.x, self.y)

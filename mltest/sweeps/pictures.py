@@ -21,6 +21,7 @@ MOST_LINES = 300
 MOST_POINTS = 2000
 TWO_SIDED = 1.96
 HEAT_MAPS = 3
+CURVES = 8  # finalists whose learning is drawn
 CELLS = 12  # of a heat map, along each side
 
 
@@ -36,6 +37,7 @@ def pictures(
     shown: list[Evidence] = [_best_table(trials, verdict, context), _over_time(trials, verdict, context)]
     if finalists is not None:
         shown.append(_finalists(finalists, verdict, context))
+        shown += _learning_curves(finalists, verdict)
     best_so_far = _best_so_far(trials, verdict, context)
     if best_so_far is not None:
         shown.append(best_so_far)
@@ -111,6 +113,31 @@ def _finalists(finalists: Trials, verdict: Verdict, context: words.Context) -> T
         ),
         rows=tuple(rows[:MOST_ROWS]),
     )
+
+
+def _learning_curves(finalists: Trials, verdict: Verdict) -> list[Evidence]:
+    """Mean over seeds after each epoch, with the spread of one training, where the model tells."""
+    curves = []
+    for s in sorted(finalists.judged.tolist(), key=lambda s: (s not in verdict.members, -verdict.p_values[s])):
+        found = [finalists.evaluation(s, r).curve for r in range(len(finalists.seeds))]
+        known = np.array([curve for curve in found if curve])
+        if not known.size:
+            continue
+        mean, spread = known.mean(axis=0), known.std(axis=0)
+        curves.append(
+            Curve(
+                name=words.named(finalists.settings[s]),
+                x=tuple(float(epoch + 1) for epoch in range(len(mean))),
+                y=tuple(map(rounded, mean)),
+                low=tuple(map(rounded, mean - spread)),
+                high=tuple(map(rounded, mean + spread)),
+            )
+        )
+    if not curves:
+        return []
+    title = _("How the finalists learn, on rows that did not choose them")
+    note = _("Bands: one standard deviation over seeds and training sets.")
+    return [Curves(title=title, curves=tuple(curves[:CURVES]), x_label=_("epoch"), y_label=_("score"), note=note)]
 
 
 def _cell(value: Any) -> str | float | int | bool | None:

@@ -29,6 +29,11 @@ class Sampler(Protocol):
         """Whether it must be told of a batch before it is asked for the next."""
         ...
 
+    @property
+    def total(self) -> int | None:
+        """How many settings there are at most; None where there is no end."""
+        ...
+
     def ask(self, count: int) -> list[Settings]:
         """The next settings, at most `count`."""
         ...
@@ -50,6 +55,7 @@ class Grid:
         if order:
             settings.sort(key=lambda s: [ranks[name](s[name]) if name in s else -1 for name in order])
         self.settings = settings
+        self.total: int | None = len(settings)
         self.asked = 0
 
     def ask(self, count: int) -> list[Settings]:
@@ -74,6 +80,7 @@ class Points:
     """
 
     learns = False
+    total: int | None = None
 
     def __init__(self, space: Space, structural: Sequence[str], *, seed: int, block: int, sobol: bool) -> None:
         self.space, self.block = space, block if structural else 1
@@ -118,6 +125,7 @@ class OptunaStudy:
     """Any sampler of Optuna's, TPE's for one. The study lives in memory: the journal replays what was told."""
 
     learns = True
+    total: int | None = None
 
     def __init__(self, space: Space, sampler: Any) -> None:
         import optuna

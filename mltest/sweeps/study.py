@@ -135,6 +135,11 @@ class Search:
             if not batch or not self._batch(batch, tell=True):
                 return
 
+    def planned(self) -> int | None:
+        """How many trainings the search will take, at most; None where only epochs or seconds end it."""
+        limits = [limit for limit in (self.budget.trials, self.sampler.total) if limit is not None]
+        return min(limits) * len(self.seeds) if limits else None
+
     def extra(self, settings: list[Settings]) -> None:
         """Settings that the sampler did not ask for."""
         self._batch(settings, tell=False)

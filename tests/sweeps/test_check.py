@@ -167,3 +167,97 @@ def test_few_rows_are_split_again_and_the_answer_is_called_approximate() -> None
     result = mltest.sweep(guess, {"label": [0, 1]}, x, y, sampler="grid", seeds=5)
     assert "approximate" in result.answer
     assert "120 rows" in result.answer
+
+
+def test_progress_says_how_far_it_is() -> None:
+    seen: list[Any] = []
+    mltest.sweep(bowl, SPACE, trials=10, progress=seen.append)
+    assert [now.done for now in seen] == list(range(1, 31))
+    assert seen[-1].total == 30
+    assert seen[-1].seconds_left == 0
+    assert seen[-1].best > -0.5
+    assert 1 <= seen[-1].in_race <= 10
+
+
+def test_a_bar_is_drawn_on_standard_error(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")  # what rich takes for a terminal
+    mltest.sweep(bowl, SPACE, trials=3, progress=True)
+    mltest.sweep(bowl, SPACE, trials=3, progress=False)
+    out, err = capfd.readouterr()
+    assert "best so far" in err
+    assert not out
+
+
+def test_budgets_in_epochs_and_seconds_end_the_search() -> None:
+    space = {**SPACE, "epochs": [2, 4]}
+    spent = mltest.sweep(bowl, space, epochs=200, seeds=2).frame()
+    assert 200 <= spent.epochs.sum() <= 200 + 16 * 2 * 4
+    result = mltest.sweep(bowl, SPACE, seconds=0.5)
+    assert result.interrupted
+    assert len(result.frame()) > 3
+
+
+def test_scikit_learn_pipelines_are_swept_by_their_settings_names() -> None:
+    pipeline = pytest.importorskip("sklearn.pipeline")
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.preprocessing import StandardScaler
+
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(600, 8))
+    y = np.where(x[:, 0] + x[:, 1] + 0.5 * rng.normal(size=600) > 0, "yes", "no")
+    model = pipeline.Pipeline([("scale", StandardScaler()), ("fit", LogisticRegression())])
+    result = mltest.sweep(model, {"fit__C": [1e-6, 1e-2, 1.0]}, x, y, sampler="grid")
+    assert result.best["fit__C"] >= 1e-2
+    assert result.accuracy > 0.8
+    losses = mltest.sweep(model, {"fit__C": [1e-6, 1e-2, 1.0]}, x, y, sampler="grid", score="log_loss")
+    assert losses.passed
+    assert losses.accuracy < 0.4
+    with pytest.raises(InvalidInput, match="Did you mean 'fit__C'"):
+        mltest.sweep(model, {"C": [1, 2]}, x, y)
+
+
+def test_a_network_is_swept_as_a_population_over_what_one_sets_by_hand() -> None:
+    import reference_net as rn
+
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(800, 6)).astype(np.float32)
+    y = ((x[:, 0] * x[:, 1] > 0) + (x[:, 2] > 0)).astype(int)
+    space = {
+        "learning_rate": mltest.log(1e-4, 1e0), "l1": mltest.log(1e-7, 1e-4), "l2": mltest.log(1e-6, 1e-2),
+        "activation": ["relu", "tanh"], "units": [4, 16], "layers": mltest.integer(1, 2),
+        "initializer": ["he", "glorot"], "epochs": [5, 10], "units2": mltest.choice(4, 8).when("layers", 2),
+        "optimizer": ["sgd", "momentum", "adam"], "dropout": mltest.uniform(0, 0.3), "batch_size": [32, 64],
+    }  # fmt: skip
+    result = mltest.sweep(rn.deep_network(6, (8,), 3), space, x, y, trials=20, seeds=2)
+    assert set(result.frame().status) == {"finished"}
+    assert result.accuracy > 0.6
+    assert "on 160 test rows" in result.answer
+    assert result.importances.keys() <= space.keys()
+
+
+def test_a_member_of_the_population_scores_as_if_it_were_alone() -> None:
+    import reference_net as rn
+
+    rng = np.random.default_rng(1)
+    x = rng.normal(size=(500, 4))
+    y = (x[:, 0] > 0).astype(int)
+    space = {"learning_rate": [0.01, 0.1, 1.0], "l2": [0.0, 0.01]}
+    together = mltest.sweep(rn.deep_network(4, (5,), 2), space, x, y, sampler="grid").frame()
+    for rate in (0.01, 0.1, 1.0):
+        alone = mltest.sweep(rn.deep_network(4, (5,), 2), {**space, "learning_rate": [rate]}, x, y, sampler="grid")
+        both = together[together.learning_rate == rate]
+        assert alone.frame().score.tolist() == both.score.tolist()
+
+
+def test_groups_are_never_torn_apart() -> None:
+    rng = np.random.default_rng(2)
+    patients = np.repeat(np.arange(60), 10)
+    x = np.column_stack([patients, rng.normal(size=600)])
+    y = rng.integers(0, 2, 600)
+
+    def torn(settings: dict[str, Any], train: Any, score: Any, *, seed: int) -> Any:
+        assert not set(train[0][:, 0]) & set(score[0][:, 0])
+        return score[1] == settings["label"]
+
+    result = mltest.sweep(torn, {"label": [0, 1]}, x, y, sampler="grid", groups=patients)
+    assert set(result.frame().status) == {"finished"}

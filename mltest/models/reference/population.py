@@ -82,7 +82,7 @@ class ReferencePopulation:
     def train_many(self, jobs: Sequence[Job], x: Any, y: Array) -> list[Trained]:
         groups: dict[Hashable, list[int]] = {}
         for i, job in enumerate(jobs):
-            key = (self.group(job.settings), len(job.train), job.held_out.tobytes())
+            key = (self.group(job.settings), len(job.train), job.held_out.tobytes(), job.wants_curve)
             groups.setdefault(key, []).append(i)
         done: dict[int, Trained] = {}
         for members in groups.values():
@@ -108,7 +108,7 @@ class ReferencePopulation:
             network.initial_parameters(job.seed, one.get("initializer", "he"), dtype)
             for job, one in zip(jobs, chosen, strict=True)
         ]
-        rows = np.stack([job.train for job in jobs])
+        held_out, rows = jobs[0].held_out, np.stack([job.train for job in jobs])
         same_rows = bool((rows == rows[0]).all())
         history = rn.fit(
             network,
@@ -123,14 +123,22 @@ class ReferencePopulation:
             seed=np.array([job.seed for job in jobs]),
             rows=rows[0] if same_rows else rows,
             clip=first.get("clip"),
+            validation=(np.asarray(x)[held_out], np.asarray(y)[held_out]) if jobs[0].wants_curve else None,
             schedule=_schedule(first.get("schedule")),
         )
         if history.interrupted:  # fit kept what was done; a sweep keeps whole trials only
             raise KeyboardInterrupt
-        scores = network.forward(history.parameters, np.asarray(x)[jobs[0].held_out])
-        return [self._answers(scores[m], bool(history.diverged[m])) for m in range(len(jobs))]
+        scores = network.forward(history.parameters, np.asarray(x)[held_out])
+        curves = history.validation_loss if self.kind == "regressor" else history.validation_accuracy
+        return [
+            replace(
+                self._answers(scores[m], diverged=bool(history.diverged[m])),
+                curve=tuple(float(value) for value in curves[:, m]) if jobs[0].wants_curve else (),
+            )
+            for m in range(len(jobs))
+        ]
 
-    def _answers(self, scores: Array, diverged: bool) -> Trained:
+    def _answers(self, scores: Array, *, diverged: bool) -> Trained:
         if diverged:
             return Trained(predictions=np.full(len(scores), np.nan), scores=np.full_like(scores, np.nan))
         if self.kind == "regressor":
