@@ -217,6 +217,7 @@ def test_the_shipped_schema_is_the_one_of_the_classes() -> None:
     from mltest.schema import run_schema
 
     assert run_schema() == SCHEMA
+    assert json.loads((Path(__file__).parents[1] / "docs" / "run.schema.json").read_text()) == SCHEMA
     VALIDATOR.check_schema(SCHEMA)
 
 
