@@ -14,7 +14,7 @@ from mltest.reporting.text import LONGEST_NAME, slug
 from mltest.results import Outcome, Result, Run
 
 TAKEN = ("summary", "overview", "findings", "inconclusive", "passed", "skipped")  # ids of sections
-FEW_FIGURES = 24  # up to so many figures of passes stand open, beyond they are folded
+FEW_FIGURES = 40  # up to so many figures of passes stand open, beyond they are folded
 MOST_CONSEQUENCES = 40  # links from a finding to what was not judged because of it
 
 

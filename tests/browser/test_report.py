@@ -50,7 +50,7 @@ def test_no_hostile_name_executes_and_none_is_lost(open_report: Open) -> None:
 
 
 def test_a_name_that_reorders_text_reorders_nothing_around_it(open_report: Open) -> None:
-    run = runs.a_run(runs.a_result("a \u202eb", subject="model", message="nothing \u202eis reordered"))
+    run = runs.a_run(runs.a_result("a \u202eb", "failed", subject="model", message="nothing \u202eis reordered"))
     page = open_report(run).page
     boxes = page.evaluate(
         """[...document.querySelectorAll('article h3 > *')].map(e => e.getBoundingClientRect().left)"""

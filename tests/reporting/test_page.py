@@ -190,7 +190,7 @@ def test_every_text_of_a_run_stands_on_its_page_in_full(length: int) -> None:
 
 def test_a_page_of_many_checks_has_an_overview_by_subject_and_groups() -> None:
     html = page(runs.many_checks(200))
-    assert html.count('<h3 class="group">') == 5
+    assert html.count('<div class="group">') == 5
     overview = html[html.index('id="overview"') : html.index("</table>", html.index('id="overview"'))]
     assert overview.count("<tr><td>") == 5
     assert 'id="overview"' not in page(runs.realistic())

@@ -45,7 +45,7 @@
       card.hidden = !kept;
       shown += kept;
     }
-    for (const section of all("section:has(article)")) section.hidden = !section.querySelector("article:not([hidden])");
+    for (const section of all("section:has(article), .group")) section.hidden = !section.querySelector("article:not([hidden])");
     const output = toolbar.querySelector("output");
     output.textContent = shown === cards.length ? "" :
       output.dataset.many.replace("{shown}", shown.toLocaleString()).replace("{all}", cards.length.toLocaleString());
