@@ -148,8 +148,8 @@ class SoftmaxCrossEntropy(Loss):
 
 
 def highest(scores: Array) -> Array:
-    """Each example's highest score, (…, batch). On a copy with the classes in front, which is 9 times as fast."""
-    return np.ascontiguousarray(np.moveaxis(scores, -1, 0)).max(axis=0)
+    """Each example's highest score, (…, batch). On a copy with the batch innermost, which is several times as fast."""
+    return np.ascontiguousarray(scores.mT).max(axis=-2)
 
 
 def over_classes(values: Array) -> Array:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -141,6 +140,7 @@ class _Chunk:
         self.l2 = plan.l2[here, np.newaxis].astype(plan.dtype) * is_weight if plan.l2[here].any() else None
         self.parameters = {**self.weights.views, **self.statistics.views}
         self.fused: dict[int, fused.DensePass] = {}  # by the rows of a batch; their buffers fit these members
+        self.can_be_fused = fused.understands(self.network)
 
     def train(self, progress: Callable[[int, int], None] | None, observe: Observer | None) -> None:
         plan, record = self.plan, self.record
@@ -158,11 +158,12 @@ class _Chunk:
         plan = self.plan
         order = self._order()
         n = order.shape[-1]
-        sums = np.zeros((3, len(self.members)), np.float64)
-        for batch, start in enumerate(range(0, n, plan.batch_size)):
-            sums += self._step(epoch, batch, order[:, start : start + plan.batch_size], n, observe)
-        batches = max(1, math.ceil(n / plan.batch_size))
-        loss, right, norm = sums / np.array([[max(n, 1)], [max(n, 1)], [batches]])
+        steps = [
+            self._step(epoch, batch, order[:, start : start + plan.batch_size], n, observe)
+            for batch, start in enumerate(range(0, n, plan.batch_size))
+        ]
+        sums = np.sum(steps, axis=0) if steps else np.zeros((3, len(self.members)))
+        loss, right, norm = sums / np.array([[max(n, 1)], [max(n, 1)], [max(len(steps), 1)]])
         validation = evaluate(self.network, self.parameters, plan.validation, self.members)
         stays = self.record.write(plan, epoch, self.members, self.parameters, (loss, right, norm, *validation))
         if not stays.all():
@@ -206,7 +207,7 @@ class _Chunk:
         share = np.full(count, 1 / plan.batch_size, plan.dtype)
         if plan.weight is not None:
             share = share * plan.weight.take(self.members, indices)
-        if not observed and fused.understands(self.network):
+        if self.can_be_fused and not observed:
             if count not in self.fused:
                 self.fused[count] = fused.DensePass(self.network, self.parameters, self.gradient.views, count)
             return self.fused[count].run(x, y, share)
