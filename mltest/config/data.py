@@ -83,11 +83,12 @@ class Rows:
 
 
 class WrongColumns(InvalidConfiguration):
-    """Columns that the data does not have; `found` says under which key each was named."""
+    """Columns that the data does not have; `found` says under which key each was named, `columns` what there is."""
 
-    def __init__(self, found: Sequence[Misfit]) -> None:
+    def __init__(self, found: Sequence[Misfit], columns: Sequence[str]) -> None:
         super().__init__("\n".join(one.text for one in found))
         self.found = tuple(found)
+        self.columns = tuple(columns)
 
 
 def load_rows(
@@ -140,7 +141,7 @@ def _split(frame: Any, path: Path, target: str | None, drop: list[str]) -> Rows:
     if target is not None and target in drop:
         wrong.append(Misfit(("target",), f'"{visible(target)}" is the target and is dropped too; take it out of drop.'))
     if wrong:
-        raise WrongColumns(wrong)
+        raise WrongColumns(wrong, columns)
     if not len(frame):
         raise UnreadableFile(f"{visible(path)}: has a heading and no rows.")
     if target is None:

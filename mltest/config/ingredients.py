@@ -34,6 +34,7 @@ class Ingredients:
     mistakes: list[Mistake] = field(default_factory=list)
     model: Loaded | None = None
     rows: Rows | None = None
+    columns: tuple[str, ...] | None = None  # of the data, also where a wrong target kept the rows from being used
     model_name: str = ""
 
     def load_both(self) -> None:
@@ -43,6 +44,7 @@ class Ingredients:
             self.model = self.attempt(("model", origin), partial(self.load_model, model))
         if isinstance(data := self.document.sections.get(("data",)), schema.DataSection):
             self.rows = self.attempt_rows(("data",), data)
+            self.columns = self.rows.columns if self.rows is not None else self.columns
 
     def attempt(self, path: KeyPath, make: Callable[[], T]) -> T | None:
         """What `make` gives, or None and a mistake noted at this key."""
@@ -59,6 +61,7 @@ class Ingredients:
         try:
             rows = self.attempt((*path, origin), partial(self.load, section))
         except WrongColumns as error:
+            self.columns = error.columns
             for one in error.found:
                 self.note((*path, *one.path), one.text)
             return None
@@ -131,8 +134,8 @@ class Ingredients:
         keywords = {"change": function, "at_least": one.at_least, "within": one.within, "expected": expected}
         return self.attempt(path, partial(call, "Invariance", **keywords))
 
-    def known_columns(self, section: schema.RelationsSection, path: KeyPath, rows: Rows) -> None:
-        columns = rows.columns
+    def known_columns(self, section: schema.RelationsSection, path: KeyPath) -> None:
+        columns = self.columns
         if columns is None:
             return
         for key in ("increasing", "decreasing", "irrelevant", "protected", "range"):

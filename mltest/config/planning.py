@@ -95,8 +95,7 @@ class _Planner(Ingredients):
     def relations(self, section: schema.RelationsSection, path: KeyPath) -> Callable[[], Any] | None:
         model, rows = self.needed_model(path), self.needed_rows(path)
         before = len(self.mistakes)
-        if rows is not None:
-            self.known_columns(section, path, rows)
+        self.known_columns(section, path)
         self.known_relations(section, path)
         invariant = {
             name: self.invariance(one, (*path, "invariant_under", name))
