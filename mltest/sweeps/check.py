@@ -7,6 +7,8 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import replace
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,6 +24,7 @@ from mltest.sweeps.crew import Crew as Processes
 from mltest.sweeps.foreign import with_examples
 from mltest.sweeps.foreign_executor import Hired, executor_of
 from mltest.sweeps.journal import Journal, fingerprint
+from mltest.sweeps.looks import number_of_look
 from mltest.sweeps.objective import CHUNK, Problem, problem_of
 from mltest.sweeps.progress import Bar, Progress, Watch, wants_bar
 from mltest.sweeps.rows import Tasks, seed_of
@@ -29,7 +32,7 @@ from mltest.sweeps.samplers import sampler_of
 from mltest.sweeps.scores import Score, find_score
 from mltest.sweeps.space import Settings, Space, exists, space_of
 from mltest.sweeps.splits import SEARCH_SCORED, Parts, divide
-from mltest.sweeps.study import Alone, Budget, Crew, Search, Worker, scores_alone
+from mltest.sweeps.study import RUNGS, Alone, Budget, Crew, Search, Worker, scores_alone
 from mltest.sweeps.trials import Trials
 from mltest.sweeps.verdict import verdict_of
 
@@ -54,6 +57,7 @@ def sweep(
     examples: int | None = None,
     epochs: int | None = None,
     seconds: float | None = None,
+    halving: bool = False,
     timeout: float | None = None,
     executor: Any = None,
     jobs: int = 1,
@@ -81,6 +85,8 @@ def sweep(
         confidence: of the set and of the interval.
         examples: rows behind an objective's score, where it is a share of right answers.
         epochs, seconds: the search ends when so many epochs or seconds are spent.
+        halving: train all for a ninth of their epochs, the best third for a third, the best ninth to the end; those
+            that are cut are not judged.
         timeout: seconds that one training may take; then its worker process is killed.
         executor: a concurrent.futures.Executor or a Dask client that does the work.
         jobs: worker processes on this machine; 1 is this process itself, unless there is a timeout.
@@ -111,6 +117,8 @@ def sweep(
     direction = one_score.maximise if adapted is not None else maximise
     for settings in _samples(the_space, seed):
         problem.check(settings)
+    if halving and "epochs" not in the_space and not problem.side_by_side:
+        raise InvalidInput("sweep: halving=True shortens 'epochs', which is no setting of this space. Add it.")
     parts = _parts(problem, y, groups, split, one_score, seed)
     tasks = Tasks(problem, parts, y, groups, seed, classes=one_score.classes)
     search = Search(
@@ -122,6 +130,7 @@ def sweep(
         task=tasks.task,
         budget=Budget(trials=_limit(trials, sampler, epochs, seconds), epochs=epochs, seconds=seconds),
         maximise=direction,
+        rungs=RUNGS if halving else (),
     )
     rows = (x, y, groups, split) if problem.draws_rows else ()
     identity = {
@@ -145,7 +154,10 @@ def sweep(
         _watch(search, progress, stack)
         if seconds is not None:
             search.worker.deadline = time.monotonic() + seconds
-        return _run(search, tasks, question, examples)
+        look = (
+            None if storage is None else partial(number_of_look, Path(storage).parent, str(identity["rows"]), identity)
+        )
+        return _run(search, tasks, question, examples, look)
 
 
 def _watch(search: Search, progress: Any, stack: ExitStack) -> None:
@@ -169,7 +181,9 @@ def _chunk_size(problem: Problem) -> int:
     return CHUNK if problem.side_by_side else 1
 
 
-def _run(search: Search, tasks: Tasks, question: Question, examples: int | None) -> SweepResult:
+def _run(
+    search: Search, tasks: Tasks, question: Question, examples: int | None, look: Callable[[], int] | None
+) -> SweepResult:
     """Search, confirm, score the test rows; after Ctrl-C, answer from what is done."""
     stopped = ""
     try:
@@ -187,7 +201,7 @@ def _run(search: Search, tasks: Tasks, question: Question, examples: int | None)
         return _on_resamples(trials, question, tasks.parts)
     if stopped or len(trials.judged) < 2:
         return conclude(trials, replace(question, rows_of=_("on rows that chose it"), unknowable=_one_seed(trials)))
-    return _confirmed(search, trials, tasks, question)
+    return _confirmed(search, trials, tasks, question, look)
 
 
 def _run_expected(search: Search, question: Question) -> None:
@@ -232,7 +246,9 @@ def _on_resamples(trials: Trials, question: Question, parts: Parts) -> SweepResu
     )
 
 
-def _confirmed(search: Search, trials: Trials, tasks: Tasks, question: Question) -> SweepResult:
+def _confirmed(
+    search: Search, trials: Trials, tasks: Tasks, question: Question, look: Callable[[], int] | None
+) -> SweepResult:
     error = 1 - question.confidence
     found = verdict_of(trials, confidence=1 - error * SEARCH_SHARE, seed=question.seed)
     if _one_seed(trials):
@@ -248,10 +264,13 @@ def _confirmed(search: Search, trials: Trials, tasks: Tasks, question: Question)
         whole = joined(found, verdict, confirmed.judged.tolist())
         where = _("on {n} rows that did not choose it").format(n=len(parts.confirmation))
         if len(parts.test):
-            tested = confirmation.test(verdict.best, verdict.spread)
+            looks = 1 if look is None else look()
+            tested = confirmation.test(verdict.best, verdict.spread, looks)
             if tested is not None:
                 whole = replace(whole, accuracy=tested[0], interval=tested[1])
                 where = _("on {n} test rows").format(n=len(parts.test))
+                if looks > 1:
+                    where += _(", look number {look} at them").format(look=looks)
     except KeyboardInterrupt:
         stopped = _("It was interrupted before the confirmation was over.")
         return conclude(trials, replace(question, interrupted=stopped, unknowable=_one_seed(trials)))

@@ -191,6 +191,13 @@ def _troubles(trials: Trials) -> str:
     ):
         if counts.get(status):
             parts.append(plural(one, many, counts[status]).format(n=counts[status]))
+    cut = {s for (s, _place), e in trials.evaluations.items() if e.status == "cut"}
+    if cut:
+        parts.append(
+            plural(
+                "{n} setting was cut early and not judged.", "{n} settings were cut early and not judged.", len(cut)
+            ).format(n=len(cut))
+        )
     parts += [
         _("Seed {seed} fails for every setting: look at it or its data first.").format(seed=trials.seeds[r])
         for r in bad_seeds(trials)

@@ -75,11 +75,12 @@ class Confirmation:
         seeds = [seed_of(self.seed, "confirmation", place) for place in range(n_seeds)]
         return trials_of("confirmation", self.settings, seeds, known, maximise=self.maximise)
 
-    def test(self, best: int, spread: float) -> tuple[float, tuple[float, float]] | None:
+    def test(self, best: int, spread: float, looks: int = 1) -> tuple[float, tuple[float, float]] | None:
         """The score of the best setting on the test rows, and its interval over rows, seeds and training sets.
 
         Trained on all other rows, which are one training set: what training sets add is taken from the confirmation,
-        where each seed had its own (`spread` is one training's standard deviation there).
+        where each seed had its own (`spread` is one training's standard deviation there). With a second look at the
+        same rows the error that is allowed is divided by two, and so on.
         """
         self.worker.run([self.tasks.task("test", place, self.settings[best]) for place in range(TEST_SEEDS)])
         seeds = [seed_of(self.seed, "test", place) for place in range(TEST_SEEDS)]
@@ -91,9 +92,10 @@ class Confirmation:
         variance = float(noise.row[0] + noise.both[0])
         own = 0.0 if math.isnan(spread) else spread**2
         error = math.sqrt(variance + max(own, float(noise.seed[0])))
-        reach = float(stats.t.ppf(0.5 + self.confidence / 2, max(scores.values.shape[2] - 1, 1)))
+        confidence = 1 - (1 - self.confidence) / looks
+        reach = float(stats.t.ppf(0.5 + confidence / 2, max(scores.values.shape[2] - 1, 1)))
         mean = float(noise.means[0])
-        return mean, share_interval(scores.values[0], mean - reach * error, mean + reach * error, self.confidence)
+        return mean, share_interval(scores.values[0], mean - reach * error, mean + reach * error, confidence)
 
 
 def _affordable(n: int, budget: int) -> int:

@@ -18,7 +18,12 @@ STRIDE = 10_000
 
 def seed_of(seed: int, stage: str, place: int) -> int:
     """The seed that a training gets: another one for every stage and place, small whole numbers for seed 0."""
-    return seed * STRIDE + SEEDS_OF[stage] + place
+    return seed * STRIDE + SEEDS_OF[_stage(stage)] + place
+
+
+def _stage(stage: str) -> str:
+    """A rung is the search, cut short: with its seeds and its rows."""
+    return "search" if stage.startswith("rung") else stage
 
 
 @dataclass
@@ -48,6 +53,7 @@ class Tasks:
     def rows(self, stage: str, place: int) -> tuple[Array, Array]:
         """Positions to train on and to score on."""
         assert self.parts is not None
+        stage = _stage(stage)
         own = place if stage == "confirmation" or not self.parts.confirms else 0
         if (stage, own) not in self._cache:
             self._cache[stage, own] = self._drawn(stage, own)

@@ -14,6 +14,9 @@ from mltest.sweeps.samplers import BATCH, Sampler
 from mltest.sweeps.space import Settings
 from mltest.sweeps.trials import Evaluation, Trials
 
+RUNGS = (9, 3)  # of successive halving: trained for a ninth and a third of the epochs, a third goes on each time
+CUT = 3
+EPOCHS = 20  # of a model that trains for so many unless told
 ALL = 4096  # settings that are asked at once of a sampler that does not learn
 Key = tuple[str, str, int]  # stage, settings as a text, position of the seed
 
@@ -125,7 +128,9 @@ class Search:
     task: Callable[[str, int, Settings], Task]
     budget: Budget
     maximise: bool
+    rungs: Sequence[int] = ()
     settings: list[Settings] = field(default_factory=list)
+    cut: dict[str, float] = field(default_factory=dict)  # settings that were cut early, with their last score
     ended: str = ""  # why it ended before its number of trials, or ""
 
     def run(self) -> None:
@@ -161,7 +166,11 @@ class Search:
 
     def _batch(self, batch: list[Settings], *, tell: bool) -> bool:
         self.settings += batch
-        tasks = [self.task("search", place, one) for one in batch for place in range(len(self.seeds))]
+        remaining = batch
+        if tell:  # who was added by hand is not cut
+            for rung in self.rungs:
+                remaining = self._rung(rung, remaining)
+        tasks = [self.task("search", place, one) for one in remaining for place in range(len(self.seeds))]
         if not self.worker.run(tasks):
             self.ended = "seconds"
             return False
@@ -169,14 +178,35 @@ class Search:
             self.sampler.tell(batch, [self._score(one) for one in batch])
         return True
 
+    def _rung(self, rung: int, batch: list[Settings]) -> list[Settings]:
+        """Train for a part of the epochs and go on with the best third, in their order."""
+        stage = f"rung {rung}"
+        short = {name_of(one): {**one, "epochs": max(1, int(one.get("epochs", EPOCHS)) // rung)} for one in batch}
+        places = range(len(self.seeds))
+        if not self.worker.run([self.task(stage, place, one) for one in short.values() for place in places]):
+            return batch
+        scores = {name: self._mean(stage, one) for name, one in short.items()}
+        best = sorted(scores, key=lambda name: -scores[name] if np.isfinite(scores[name]) else np.inf)
+        kept = set(best[: max(1, round(len(best) / CUT))])
+        self.cut |= {name: score for name, score in scores.items() if name not in kept}
+        return [one for one in batch if name_of(one) in kept]
+
     def _score(self, settings: Settings) -> float:
-        found = [self.worker.known["search", name_of(settings), place].score for place in range(len(self.seeds))]
+        return self.cut[name_of(settings)] if name_of(settings) in self.cut else self._mean("search", settings)
+
+    def _mean(self, stage: str, settings: Settings) -> float:
+        found = [self.worker.known[stage, name_of(settings), place].score for place in range(len(self.seeds))]
         mean = float(np.mean(found))  # NaN where a run failed: a sampler should not go there
         return mean if self.maximise else -mean
 
     def trials(self) -> Trials:
         """What is done by now."""
-        return trials_of("search", self.settings, self.seeds, self.worker.known, maximise=self.maximise)
+        found = trials_of("search", self.settings, self.seeds, self.worker.known, maximise=self.maximise)
+        if not self.cut:
+            return found
+        gone = [s for s, one in enumerate(self.settings) if name_of(one) in self.cut]
+        early = {(s, r): Evaluation(status="cut") for s in gone for r in range(len(self.seeds))}
+        return replace(found, settings=list(self.settings), evaluations={**early, **found.evaluations})
 
 
 def trials_of(

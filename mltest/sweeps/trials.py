@@ -83,7 +83,7 @@ class Trials:
             }
             for s, settings in enumerate(self.settings)
             for r, seed in enumerate(self.seeds)
-            if self.evaluation(s, r).status not in ("not run", "cut")
+            if self.evaluation(s, r).status != "not run"
         ]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -261,3 +262,38 @@ def test_groups_are_never_torn_apart() -> None:
 
     result = mltest.sweep(torn, {"label": [0, 1]}, x, y, sampler="grid", groups=patients)
     assert set(result.frame().status) == {"finished"}
+
+
+def test_successive_halving_cuts_early_and_judges_whom_it_keeps() -> None:
+    epochs = []
+
+    def learns(settings: dict[str, Any], *, seed: int) -> float:
+        epochs.append(settings["epochs"])
+        return bowl(settings, seed=seed) * (1 + 1 / settings["epochs"])
+
+    result = mltest.sweep(learns, {**SPACE, "epochs": [18]}, trials=27, halving=True)
+    assert sorted(set(epochs)) == [2, 6, 18]
+    assert [epochs.count(n) for n in (2, 6, 18)] == [81, 27, 9]
+    assert 0.001 < result.best["learning_rate"] < 0.1
+    assert len(result.not_judged) == 24
+    assert (result.frame().status == "cut").sum() == 72
+    assert "24 settings were cut early" in result.results[0].hint
+    with pytest.raises(InvalidInput, match="epochs"):
+        mltest.sweep(bowl, SPACE, trials=9, halving=True)
+
+
+def test_a_second_look_at_the_test_rows_is_said_and_widens_the_interval(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(600, 3)), rng.integers(0, 2, 600)
+
+    def guess(settings: dict[str, Any], train: Any, score: Any, *, seed: int) -> Any:
+        return (score[0][:, 0] > settings["at"]) == score[1]
+
+    def look(name: str, at: list[float]) -> mltest.SweepResult:
+        return mltest.sweep(guess, {"at": at}, x, y, sampler="grid", storage=tmp_path / name)
+
+    first, again, second = look("a", [0.0, 3.0]), look("a", [0.0, 3.0]), look("b", [0.0, 2.9])
+    assert first.interval == again.interval
+    assert "look" not in again.answer
+    assert "look number 2" in second.answer
+    assert np.diff(second.interval) > np.diff(first.interval)
