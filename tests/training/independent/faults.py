@@ -65,7 +65,7 @@ def sigmoids_in_their_tails(broken: bool) -> Program:
     return of_digits(model, adam(model, 0.003 if broken else 0.01), 8)
 
 
-@CASES.fault("unnormalised_inputs saturated_activation", "fc1 act1")
+@CASES.fault("unnormalised_inputs saturated_activation", "input fc1 act1")
 def raw_measures_into_tanh(broken: bool) -> Program:
     train, validation = data.wine(scaled=not broken)
     model = dense(13, 3, act=nn.Tanh)
