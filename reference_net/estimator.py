@@ -112,6 +112,8 @@ class NetworkEstimator(BaseEstimator):  # type: ignore[misc]
             l2=self.l2, seed=seed, sample_weight=sample_weight, clip=self.clip, schedule=self.schedule, **held_out,
         )  # fmt: skip
         self.model_ = Model(network, self.history_.parameters)
+        if self.history_.interrupted:
+            raise KeyboardInterrupt  # or a search over many would go on with the next
         if self.history_.diverged:
             warnings.warn(
                 f"the training diverged in epoch {self.history_.epochs}: the loss is no finite number. Scale the "

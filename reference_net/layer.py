@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 
 from reference_net.errors import InvalidSetting, InvalidShape
 
+IMAGES = 0  # instead of a number of features
+
 Array = NDArray[Any]
 Parameters = Mapping[str, Array]
 
@@ -69,7 +71,9 @@ class Layer:
         return {}
 
     def features(self, before: int | None) -> int | None:
-        """How many features a row has behind this layer, if it has `before` in front of it; None for images.
+        """How many features a row has behind this layer, if it has `before` in front of it.
+
+        IMAGES stands for images of any size, and None in front of a network, where nothing is known.
 
         Raises:
             InvalidSetting: this layer takes another number of features.
@@ -90,4 +94,21 @@ def misfit(expected: Sequence[object], x: Array, remedy: str) -> InvalidShape:
 def agree(takes: int, before: int | None) -> None:
     """Raises InvalidSetting where a layer takes another number of features than it is given."""
     if before not in (None, takes):
-        raise InvalidSetting(f"takes {takes} features, but the layers in front of it give {before}.")
+        given = "images, which Flatten would turn into rows" if before == IMAGES else before
+        raise InvalidSetting(f"takes {takes} features, but the layers in front of it give {given}.")
+
+
+def whole(part: str, lowest: int, **sizes: object) -> None:
+    """Raises InvalidSetting where a size is no whole number of at least `lowest`."""
+    for name, size in sizes.items():
+        if not isinstance(size, int | np.integer) or size < lowest:
+            raise InvalidSetting(f"{part}: {name} is {size!r}. Pass a whole number of at least {lowest}.")
+
+
+def share(part: str, name: str, value: Any, *, below_one: bool) -> None:
+    """Raises InvalidSetting where a number, or one of many, does not lie between 0 and 1."""
+    numbers = np.asarray(value)
+    if numbers.dtype.kind not in "iuf" or not np.all((numbers >= 0) & ((numbers < 1) if below_one else (numbers <= 1))):
+        raise InvalidSetting(
+            f"{part}: {name} is {value!r}. Pass a share from 0 to 1{', below 1' if below_one else ''}."
+        )

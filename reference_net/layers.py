@@ -13,7 +13,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from reference_net.layer import Array, Layer, Mode, Parameters, agree, misfit
+from reference_net.errors import InvalidShape
+from reference_net.layer import IMAGES, Array, Layer, Mode, Parameters, agree, misfit, share, whole
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,9 @@ class Dense(Layer):
 
     stem: ClassVar[str] = "dense"
     natural_rank: ClassVar[int | None] = 2
+
+    def __post_init__(self) -> None:
+        whole("Dense", 1, inputs=self.inputs, outputs=self.outputs)
 
     def forward(self, parameters: Parameters, x: Array, mode: Mode) -> tuple[Array, Array]:
         if x.shape[-1] != self.inputs:
@@ -66,11 +70,15 @@ class Flatten(Layer):
 
     stem: ClassVar[str] = "flatten"
 
+    @property
+    def natural_rank(self) -> int | None:  # type: ignore[override]
+        return 1 + len(self.shape)
+
     def forward(self, parameters: Parameters, x: Array, mode: Mode) -> tuple[Array, None]:
         axes = len(self.shape)
         if x.shape[-axes:] != self.shape:
             raise misfit(("batch", *self.shape), x, "Give Flatten the shape of one example in front of it.")
-        return x.reshape(*x.shape[:-axes], -1), None
+        return x.reshape(*x.shape[:-axes], math.prod(self.shape)), None
 
     def backward(self, parameters: Parameters, cache: None, d_out: Array) -> tuple[Array, dict[str, Array]]:
         return d_out.reshape(*d_out.shape[:-1], *self.shape), {}
@@ -102,6 +110,10 @@ class Conv2D(Layer):
     stem: ClassVar[str] = "conv"
     natural_rank: ClassVar[int | None] = 4
 
+    def __post_init__(self) -> None:
+        whole("Conv2D", 1, channels=self.channels, filters=self.filters, kernel=self.kernel, stride=self.stride)
+        whole("Conv2D", 0, padding=self.padding)
+
     def forward(self, parameters: Parameters, x: Array, mode: Mode) -> tuple[Array, Any]:
         if x.ndim < 4 or x.shape[-3] != self.channels or min(x.shape[-2:]) + 2 * self.padding < self.kernel:
             raise misfit(("batch", self.channels, "height", "width"), x, f"The kernel is {self.kernel} pixels wide.")
@@ -111,14 +123,14 @@ class Conv2D(Layer):
         unfolded = np.empty((*front, self.kernel**2, rows, columns, batch), x.dtype)
         for place, part in enumerate(parts):
             unfolded[..., place, :, :, :] = part
-        unfolded = unfolded.reshape(*front[:-1], -1, rows * columns * batch)
+        unfolded = unfolded.reshape(*front[:-1], self.channels * self.kernel**2, rows * columns * batch)
         z = as_matrix(parameters["weight"]) @ unfolded + parameters["bias"][..., np.newaxis]
         return batch_first(z.reshape(*z.shape[:-1], rows, columns, batch)), (unfolded, images.shape)
 
     def backward(self, parameters: Parameters, cache: Any, d_out: Array) -> tuple[Array, dict[str, Array]]:
         unfolded, shape = cache
         filters = batch_last(d_out)
-        d_z = filters.reshape(*filters.shape[:-3], -1)
+        d_z = filters.reshape(*filters.shape[:-3], math.prod(filters.shape[-3:]))
         weight = parameters["weight"]
         d_weight = d_z @ unfolded.mT
         d_unfolded = as_matrix(weight).mT @ d_z
@@ -138,7 +150,7 @@ class Conv2D(Layer):
         return (self.channels * area, self.filters * area) if name == "weight" else None
 
     def features(self, before: int | None) -> int | None:
-        return None
+        return IMAGES
 
 
 @dataclass(frozen=True)
@@ -157,6 +169,13 @@ class MaxPool2D(Layer):
 
     stem: ClassVar[str] = "maxpool"
     natural_rank: ClassVar[int | None] = 4
+
+    def __post_init__(self) -> None:
+        whole("MaxPool2D", 1, size=self.size, stride=self.size if self.stride is None else self.stride)
+        whole("MaxPool2D", 0, padding=self.padding)
+
+    def features(self, before: int | None) -> int | None:
+        return IMAGES
 
     def forward(self, parameters: Parameters, x: Array, mode: Mode) -> tuple[Array, Any]:
         images = batch_last(x)
@@ -189,6 +208,13 @@ class AveragePool2D(Layer):
 
     stem: ClassVar[str] = "averagepool"
     natural_rank: ClassVar[int | None] = 4
+
+    def __post_init__(self) -> None:
+        whole("AveragePool2D", 1, size=self.size, stride=self.size if self.stride is None else self.stride)
+        whole("AveragePool2D", 0, padding=self.padding)
+
+    def features(self, before: int | None) -> int | None:
+        return IMAGES
 
     def forward(self, parameters: Parameters, x: Array, mode: Mode) -> tuple[Array, Any]:
         images = batch_last(x)
@@ -226,6 +252,9 @@ def pad(images: Array, by: int, value: float = 0.0) -> Array:
 
 def under_kernel(images: Array, size: int, stride: int) -> list[Array]:
     """For each number of the kernel, row by row, what it lies on in all windows: views (…, rows, columns, batch)."""
+    if min(images.shape[-3:-1]) < size:
+        height, width = images.shape[-3:-1]
+        raise InvalidShape(f"images of {height}×{width} pixels are smaller than the window of {size}×{size}.")
     rows, columns = ((length - size) // stride + 1 for length in images.shape[-3:-1])
     return [
         images[..., i : i + stride * (rows - 1) + 1 : stride, j : j + stride * (columns - 1) + 1 : stride, :]
@@ -247,7 +276,7 @@ def fold(d_parts: Iterable[Array], shape: tuple[int, ...], size: int, stride: in
 
 def as_matrix(weight: Array) -> Array:
     """Filters as rows: (…, filters, channels · kernel²)."""
-    return weight.reshape(*weight.shape[:-3], -1)
+    return weight.reshape(*weight.shape[:-3], math.prod(weight.shape[-3:]))
 
 
 @dataclass(frozen=True)
@@ -263,13 +292,18 @@ class Dropout(Layer):
 
     stem: ClassVar[str] = "dropout"
 
+    def __post_init__(self) -> None:
+        share("Dropout", "rate", self.rate, below_one=True)
+
     def forward(self, parameters: Parameters, x: Array, mode: Mode) -> tuple[Array, Array | None]:
         if not mode.training:
             return x, None
-        # A first layer sees rows that all members share: each draws zeros for all of them.
         members = len(mode.generators)
-        shape = x.shape[1:] if x.shape[0] == members and x.ndim > 2 else x.shape
-        drawn = np.stack([rng.random(shape, np.float32) for rng in mode.generators])
+        if members == 1:
+            drawn = mode.generators[0].random(x.shape, np.float32)
+        else:  # rows without an axis of members are shared: each member draws zeros of its own for them
+            shape = x.shape[1:] if x.shape[0] == members and x.ndim > 2 else x.shape
+            drawn = np.stack([rng.random(shape, np.float32) for rng in mode.generators])
         rate = np.asarray(self.rate, x.dtype).reshape(-1, *(1,) * (drawn.ndim - 1))
         kept = (drawn >= rate) / (1 - rate)
         return x * kept, kept
@@ -305,11 +339,12 @@ class BatchNorm(Layer):
         if x.shape[-1] != self.units:
             raise misfit(("batch", self.units), x, "Give BatchNorm as many units as the layer in front has outputs.")
         if mode.training:
-            mean = over_batch(x)[..., np.newaxis, :] / x.shape[-2]
+            count = max(x.shape[-2], 1)
+            mean = over_batch(x)[..., np.newaxis, :] / count
             centred = x - mean
             # The mean was rounded; what that left of it is taken away too, or float32 would lose a digit here.
-            centred -= over_batch(centred)[..., np.newaxis, :] / x.shape[-2]
-            variance = over_batch(centred * centred)[..., np.newaxis, :] / x.shape[-2]
+            centred -= over_batch(centred)[..., np.newaxis, :] / count
+            variance = over_batch(centred * centred)[..., np.newaxis, :] / count
         else:
             mean = parameters["running_mean"][..., np.newaxis, :]
             variance = parameters["running_var"][..., np.newaxis, :]
@@ -324,8 +359,9 @@ class BatchNorm(Layer):
         d_parameters = {"scale": over_batch(d_out * normal), "shift": over_batch(d_out)}
         d_normal = d_out * parameters["scale"][..., np.newaxis, :]
         if training:  # the batch's mean and variance depend on x too
-            d_normal = d_normal - over_batch(d_normal)[..., np.newaxis, :] / d_out.shape[-2]
-            d_normal -= normal * (over_batch(d_normal * normal)[..., np.newaxis, :] / d_out.shape[-2])
+            count = max(d_out.shape[-2], 1)
+            d_normal = d_normal - over_batch(d_normal)[..., np.newaxis, :] / count
+            d_normal -= normal * (over_batch(d_normal * normal)[..., np.newaxis, :] / count)
         return d_normal / deviation, d_parameters
 
     def features(self, before: int | None) -> int | None:

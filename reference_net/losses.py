@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from reference_net.errors import InvalidData, InvalidShape
-from reference_net.layer import Array
+from reference_net.layer import Array, share
 
 
 @dataclass(frozen=True)
@@ -93,6 +93,9 @@ class SoftmaxCrossEntropy(Loss):
     """
 
     smoothing: Any = NO_SMOOTHING
+
+    def __post_init__(self) -> None:
+        share("SoftmaxCrossEntropy", "smoothing", self.smoothing, below_one=False)
 
     def forward(self, scores: Array, y: Array) -> tuple[Array, Any]:
         z = scores - highest(scores)[..., np.newaxis]  # exp cannot overflow, and p stays the same

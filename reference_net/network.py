@@ -12,7 +12,7 @@ import numpy as np
 
 from reference_net.errors import InvalidData, InvalidSetting, InvalidShape
 from reference_net.initializers import find_initializer
-from reference_net.layer import Array, Layer, Mode, Parameters
+from reference_net.layer import IMAGES, Array, Layer, Mode, Parameters
 from reference_net.losses import BinaryCrossEntropy, Loss, SoftmaxCrossEntropy, shares, weighted_sum
 
 PREDICTING = Mode()
@@ -294,9 +294,9 @@ class Network:
                 features = layer.features(features)
             except InvalidSetting as error:
                 raise InvalidSetting(f"{name} {error}") from None
-        if features is None:
+        if features in (None, IMAGES):
             raise InvalidSetting(f"{self.names[-1]} gives images, not scores. End with Flatten and Dense.")
-        return features
+        return int(features or 0)
 
     def settings(self) -> dict[str, Any]:
         """Numbers of layers and of the loss that may be one a member: {"dropout1.rate": …, "loss.smoothing": …}."""

@@ -22,6 +22,7 @@ class Record:
     best_epoch: Array
     best_loss: Array
     diverged: Array
+    left: Array  # who stopped before the last epoch
     interrupted: bool = False
 
     @classmethod
@@ -32,7 +33,9 @@ class Record:
             for (name, shape), value in zip(plan.network.shapes.items(), plan.start.values(), strict=True)
         }
         curves = {name: np.full((plan.epochs, m), np.nan, plan.dtype) for name in CURVES}
-        return cls(start, curves, np.zeros(m, int), np.full(m, -1), np.full(m, np.inf), np.zeros(m, bool))
+        return cls(
+            start, curves, np.zeros(m, int), np.full(m, -1), np.full(m, np.inf), np.zeros(m, bool), np.zeros(m, bool)
+        )
 
     def write(self, plan: Plan, epoch: int, members: Array, parameters: Parameters, values: tuple[Array, ...]) -> Array:
         """Write down an epoch's values, in the order of CURVES; returns who goes on."""
@@ -57,10 +60,11 @@ class Record:
         last = np.ones(len(members), bool) if plan.patience is None else self.best_epoch[members] < 0
         for name, value in parameters.items():
             self.parameters[name][members[last]] = value[last]
+        self.left[members] = True
 
     def work_done(self, plan: Plan) -> int:
         """Epochs × members that are done or no longer needed."""
-        return int(self.epochs.sum())
+        return int(np.where(self.left, plan.epochs, self.epochs).sum())
 
     def history(self, plan: Plan) -> History:
         def natural(values: Array, axis: int) -> Array:

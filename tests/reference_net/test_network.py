@@ -86,6 +86,25 @@ def test_few_rows_or_none_give_finite_numbers(rows: int, units: int, outputs: in
     assert all(np.isfinite(gradient).all() for gradient in gradients.values())
 
 
+@pytest.mark.parametrize("rows", [0, 1])
+@pytest.mark.parametrize("training", [False, True])
+def test_every_layer_takes_no_row_and_one_row(rows: int, training: bool) -> None:
+    parameters = EVERY_LAYER.initial_parameters(0, dtype=np.float32)
+    mode = rn.Mode(training, (np.random.default_rng(0),))
+    loss, gradients = EVERY_LAYER.loss_and_gradients(
+        parameters, np.ones((rows, 1, 8, 8)), np.zeros(rows, int), mode=mode
+    )
+    assert np.isfinite(loss)
+    assert all(np.isfinite(gradient).all() for gradient in gradients.values())
+
+
+def test_a_network_may_begin_with_flatten() -> None:
+    network = rn.Network((rn.Flatten((1, 8, 8)), rn.Dense(64, 10)), rn.SoftmaxCrossEntropy())
+    parameters = network.initial_parameters(0)
+    assert network.forward(parameters, X.reshape(-1, 1, 8, 8)).shape == (20, 10)
+    assert rn.fit(network, parameters, X.reshape(-1, 1, 8, 8), Y, epochs=1).epochs == 1
+
+
 @pytest.mark.parametrize("loss", [rn.SoftmaxCrossEntropy(), rn.SoftmaxCrossEntropy(0.1), rn.BinaryCrossEntropy()])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_logits_of_ten_thousand_neither_overflow_nor_warn(loss: rn.Loss, dtype: type) -> None:
@@ -214,6 +233,12 @@ def test_parameters_that_do_not_fit_are_named() -> None:
         (lambda: rn.datasets.load("mnist"), "'mnist'"),
         (lambda: DIGITS.split(test_size=2), "test_size is 2"),
         (lambda: rn.Network((), rn.MeanSquaredError()), "no layers"),
+        (lambda: rn.Network((rn.Conv2D(1, 8), rn.BatchNorm(8), rn.Dense(8, 2)), rn.MeanSquaredError()), "give images"),
+        (lambda: rn.Network((rn.Conv2D(1, 8), rn.ReLU()), rn.MeanSquaredError()), "relu1 gives images, not scores"),
+        (lambda: rn.Dropout(1.0), "Dropout: rate is 1.0"),
+        (lambda: rn.SoftmaxCrossEntropy(-0.1), "smoothing is -0.1"),
+        (lambda: rn.Conv2D(1, 8, stride=0), "Conv2D: stride is 0"),
+        (lambda: rn.Dense(3, 2.5), "Dense: outputs is 2.5"),
         (
             lambda: rn.Network((rn.Dense(3, 4), rn.ReLU(), rn.Dense(5, 1)), rn.MeanSquaredError()),
             "dense2 takes 5 features, but the layers in front of it give 4",

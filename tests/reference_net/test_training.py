@@ -203,6 +203,17 @@ def test_progress_reaches_the_whole_and_never_goes_back() -> None:
     assert seen[-1] == (6, 6)
 
 
+def test_progress_reaches_the_whole_also_where_members_stop_early() -> None:
+    seen: list[tuple[int, int]] = []
+    start = NETWORK.initial_parameters([0, 1])
+    rn.fit(
+        NETWORK, start, X[:200], Y[:200], optimizer=rn.SGD([2.0, 0.01]), epochs=30, patience=1,
+        validation=(X[200:], Y[200:]), progress=lambda *done: seen.append(done),
+    )  # fmt: skip
+    assert [done for done, _ in seen] == sorted(done for done, _ in seen)
+    assert seen[-1] == (60, 60)
+
+
 def test_equal_scores_are_right_by_chance_not_always() -> None:
     history = rn.fit(NETWORK, NETWORK.initial_parameters(0, "zeros"), X, Y, epochs=1, batch_size=300)
     assert history.accuracy[0] == pytest.approx(0.1)
