@@ -1,4 +1,8 @@
-"""The committed sample is what today's code makes of its run: `make demo` and a copy bring it up to date."""
+"""The committed sample is what today's code makes of its run.
+
+After a change of the page: `python -m mltest report reports/sample/run.json --report reports/sample/index.html`;
+after a change of a check: `python -m mltest demo --report reports/sample/index.html`.
+"""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from mltest.reporting.charts.scales import Scale, bounded, drawable, extent
 from mltest.reporting.text import clamp
 
 MOST_CELLS = 64  # a side
-_STEPS = 24  # colours that a scale is drawn with
+_STEPS = 25  # colours that a scale is drawn with; odd, so that one of them is the middle
 _EMPTY = ""  # no colour: a value that is no number
 
 # Light to dark through one hue family, and blue – white – red; both are read without telling red from green.
@@ -72,14 +72,14 @@ def heat(evidence: Grid, _: Say) -> Heat | None:
     tall = min(30.0, max(cell, 12.0 if names and rows <= 20 else cell))
     inside = _Room(left, top, cell, tall, rows, columns)
     texts = [*_row_names(names, inside), *_column_names(evidence.columns[:columns], inside)]
-    width, height = 540.0, max(top + tall * rows + 8, top + 132)
+    width, height = 540.0, max(top + tall * rows + 8, top + 137)
     if evidence.y_label:
         texts.append(Place(4, 14, clamp(evidence.y_label, 30) + " ↓", "start"))
     if evidence.x_label:
         texts.append(Place(left + cell * columns, 14, clamp(evidence.x_label, 30) + " →", "end"))
     x = left + cell * columns + 24
     ends = (low, high) if high > low else extent([low]) or (0.0, 1.0)
-    scale = Scale(*ends, top + 120, top)
+    scale = Scale(*ends, top + 5 * _STEPS, top)
     texts += [Place(x + 18, scale(tick.value) + 4.5, tick.text, "start") for tick in scale.ticks(5)]
     if evidence.value_label:
         room = max(12, int((width - x) / 7))
@@ -90,7 +90,7 @@ def heat(evidence: Grid, _: Say) -> Heat | None:
         patches=patches(values, lambda value: shade(value, low, high, colours)),
         texts=tuple(texts),
         legend=tuple(
-            Patch(_mix((step + 0.5) / _STEPS, colours), f"M{x:g} {top + 120 - 5 * step:g}h12v-5.2h-12z")
+            Patch(_mix((step + 0.5) / _STEPS, colours), f"M{x:g} {top + 5 * (_STEPS - step):g}h12v-5.2h-12z")
             for step in range(_STEPS)
         ),
         notes=_cut(evidence, _),
