@@ -149,6 +149,8 @@ def distance(a: Answers, b: Answers) -> float:
         if a.matrix.shape != b.matrix.shape:
             return float("inf")
         spread = float(np.nanmax(np.nanstd(a.matrix, axis=0), initial=0.0)) or float(np.nanmax(np.abs(a.matrix))) or 1.0
+        if np.any(np.isfinite(a.matrix) != np.isfinite(b.matrix)):
+            return float("inf")  # where one gives a number and the other none, they are as far apart as can be
         return float(np.nanmean(np.abs(a.matrix - b.matrix))) / spread
     if a.labels is None or b.labels is None or len(a.labels) != len(b.labels):
         return float("inf")

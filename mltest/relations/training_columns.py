@@ -79,9 +79,12 @@ def affine_features(x: Any, y: Array, z: Any, rng: np.random.Generator) -> Retra
 )
 def monotone_features(x: Any, y: Array, z: Any, rng: np.random.Generator) -> Retraining:
     # Thresholds lie midway between neighbours, and midpoints move: the rows that were trained on are asked.
-    name = numeric_columns(x)[int(rng.integers(len(numeric_columns(x))))]
-    low = float(np.nanmin(np.asarray(column(x, name), dtype=float)))
-    changes = {name: lambda values: np.sqrt(np.maximum(values - low, 0) + 1.0)}
+    changes = {}
+    for name in numeric_columns(x):
+        own = np.asarray(column(x, name), dtype=float)
+        low, span = float(np.nanmin(own)), float(np.ptp(own)) or 1.0
+        power = float(rng.uniform(2, 4))
+        changes[name] = lambda values, a=low, b=span, p=power: np.exp(p * (values - a) / b)
     return Retraining(
         changed_columns(x, changes), y, changed_columns(x, changes), source=(x, y, None), asks_training=True
     )

@@ -38,6 +38,10 @@ def label_permutation(x: Any, y: Array, z: Any, rng: np.random.Generator) -> Ret
     return Retraining(x, renamed, expected=expected)
 
 
+def _spread(y: Array) -> float:
+    return float(np.std(y.astype(float))) or 1.0
+
+
 @retrained(
     says="A target in other units gives answers in those units.",
     catches="a target's scale that is fixed; an intercept that is left out; a transformation not undone",
@@ -47,7 +51,11 @@ def label_permutation(x: Any, y: Array, z: Any, rng: np.random.Generator) -> Ret
     not_for=(*ORDER_COUNTS, "no_intercept", "meta"),
 )
 def target_affine(x: Any, y: Array, z: Any, rng: np.random.Generator) -> Retraining:
-    scale, shift = float(rng.choice([0.25, 0.5, 2.0, 4.0])), float(rng.integers(1, 8))
+    # A shift that counts beside the target's own spread.
+    scale, shift = (
+        float(rng.choice([0.25, 0.5, 2.0, 4.0])),
+        float(rng.integers(2, 8)) * 2.0 ** np.ceil(np.log2(_spread(y))),
+    )
     return Retraining(x, y * scale + shift, expected=lambda answers: answers * scale + shift)
 
 
