@@ -10,16 +10,20 @@ from mltest.models.capabilities import Array, Values
 
 # How much further a block may be moved than its own size, where its share of the derivative would else drown.
 MOST_STRETCH = 1e3
+SMALLEST = 1e-4
 
 
 def scale_of(value: Array) -> Array:
-    """The natural size of each element: its own, at least a tenth of the block's; 1 for a block of zeros."""
+    """The natural size of each element: its own, at least a tenth of the block's; 1 for a block of zeros.
+
+    Numbers that are all below SMALLEST say nothing about the size of a step: scores of 1e-9 are as good as zero.
+    """
     size = np.abs(value.astype(np.float64, copy=False))
     typical = float(np.sqrt(np.mean(size**2))) if size.size else 0.0
     if not np.isfinite(typical):
         size = np.where(np.isfinite(size), size, 1.0)
         typical = float(np.median(size))
-    return np.maximum(size, 0.1 * typical) if typical > 0 else np.ones(value.shape)
+    return np.maximum(size, max(0.1 * typical, SMALLEST)) if typical > 0 else np.ones(value.shape)
 
 
 def unit_direction(value: Array, rng: np.random.Generator) -> Array:

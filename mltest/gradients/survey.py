@@ -111,7 +111,12 @@ def look_at_layer(layer: Layer, rng: np.random.Generator) -> None:
     if not names or not upstreams:
         return
     looks = look(bench, upstreams, names, rng)
-    layer.kinks = max(seen.kinks for seen in looks)
+    if len(upstreams[0]) == 1 and not looks[0].verdict.resolution < 1e-3:
+        # A single output on a kink cannot be set aside: a point close by tells as much, and is nearly never on one.
+        layer.kinks = 1
+        bench = layer.bench = beside(layer.call, bench, rng)
+        looks = look(bench, upstreams, names, rng)
+    layer.kinks = max(layer.kinks, *(seen.kinks for seen in looks))
     layer.resolution = min(seen.verdict.resolution for seen in looks)
     for upstream, seen in zip(upstreams, looks, strict=True):
         if seen.frowns:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -132,7 +132,7 @@ class Call:
     @contextmanager
     def _ready(self, values: Values, precise: bool) -> Iterator[list[Any]]:
         """The module as it was when it was called, with these numbers in it."""
-        data = {id(p): torch.as_tensor(np.array(values[n])) for n, p in self.parameters.items() if n in values}
+        data = {id(p): held(p, values[n], self.modules) for n, p in self.parameters.items() if n in values}
         for key, buffer in self.buffers.items():
             data[key] = buffer.double() if precise and buffer.is_floating_point() else buffer.clone()
         inputs = [_fresh(leaf, precise) for leaf in self.leaves]
@@ -146,6 +146,16 @@ class Call:
             with torch.enable_grad():
                 yield inputs
         self.attributes.restore()
+
+
+def held(parameter: torch.nn.Parameter, value: Array, modules: Iterable[torch.nn.Module]) -> torch.Tensor:
+    """New numbers for a parameter; the padding row of a table keeps its own, since by design it has no gradient."""
+    tensor = torch.as_tensor(np.array(value))
+    for module in modules:
+        row = getattr(module, "padding_idx", None)
+        if isinstance(row, int) and module._parameters.get("weight") is parameter:
+            tensor[row] = parameter.data[row].to(tensor.dtype)
+    return tensor
 
 
 def _fresh(leaf: Any, precise: bool) -> Any:

@@ -14,7 +14,7 @@ from torch.utils import _pytree as tree
 
 from mltest.errors import InvalidInput
 from mltest.models.capabilities import Array, Differentiable, LayerCall, Values
-from mltest.models.torch.calls import Call, Recorder, array, is_real, pull_back
+from mltest.models.torch.calls import Call, Recorder, array, held, is_real, pull_back
 from mltest.models.torch.losses import loss_for
 from mltest.models.torch.rest import Rest
 from mltest.models.torch.state import Attributes, RandomSources, lent, preserved
@@ -129,8 +129,14 @@ class TorchProblem:
         found = [t for m in self.modules for t in (*m._parameters.values(), *m._buffers.values()) if t is not None]
         return list({id(t): t for t in found}.values())
 
-    def preserved(self) -> Any:
-        return preserved(self.modules, self.tensors())
+    @contextmanager
+    def preserved(self) -> Iterator[None]:
+        with preserved(self.modules, self.tensors()):
+            for module in self.modules:
+                if _iterates(module):
+                    module.training = False
+            self.attributes = Attributes(self.modules)
+            yield
 
     def variant(self, *, x: Any = None, y: Any = None, loss_scale: float | None = None) -> TorchProblem:
         """The same model on other data, or with the loss multiplied by a factor."""
@@ -175,7 +181,7 @@ class TorchProblem:
 
         `keep` leaves what the pass changes in the modules' attributes.
         """
-        data = {id(p): torch.as_tensor(np.array(values[n])) for n, p in self.parameters.items() if n in values}
+        data = {id(p): held(p, values[n], self.modules) for n, p in self.parameters.items() if n in values}
         leaves = [_cast(leaf, precise) for leaf in self.leaves]
         for name, i in self.inputs.items():
             if name in values:
@@ -304,6 +310,12 @@ class Whole:
             problem.sources.move_on()
             wanted = {name: leaves[i] for name, i in problem.inputs.items()}
             return pull_back([loss.reshape(1)], upstream, wanted | dict(problem.parameters))
+
+
+def _iterates(module: torch.nn.Module) -> bool:
+    """Spectral norm: its singular vectors are constants by design, and an iteration a pass would move them."""
+    hooks = module._forward_pre_hooks.values()
+    return type(module).__name__ == "_SpectralNorm" or any(type(h).__name__ == "SpectralNorm" for h in hooks)
 
 
 def _other_rows(leaf: Any) -> Any:
