@@ -152,7 +152,7 @@ def explain_worst(bench: Bench, wrong: Sequence[Wrong], rng: np.random.Generator
     """The causes of the wrong block that has the clearest one."""
     best: list[Fit] = []
     for case in cases_of(bench, wrong, rng, whole=whole):
-        fits = diagnose(case)
+        fits = diagnose(case, between=True)
         if not best or (_by_guess(best) and not _by_guess(fits)):
             best = fits
     return best

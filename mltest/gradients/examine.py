@@ -111,5 +111,27 @@ def _witnesses(bench: Bench, upstream: Array, name: str, rng: np.random.Generato
     return None
 
 
+def coarser_than_its_dtype(bench: Bench, upstream: Array, rng: np.random.Generator) -> list[Wrong]:
+    """Blocks whose gradient in the model's own dtype is further from its float64 copy's than rounding goes."""
+    native = bench.piece.backward(bench.native, upstream)
+    fine = bench.backward(upstream)
+    rounding: Gradients | None = None
+    found = []
+    for name, exact in fine.items():
+        own = native.get(name)
+        if own is None or exact is None:
+            continue
+        apart = float(np.linalg.norm(np.ravel(own.astype(np.float64) - exact)))
+        size = float(np.linalg.norm(np.ravel(exact)))
+        if apart <= 3e-5 * size:
+            continue
+        rounding = bench.rounding(upstream, rng) if rounding is None else rounding
+        shake = rounding.get(name)
+        allowed = 30 * float(np.linalg.norm(np.ravel(0.0 if shake is None else shake))) + 3e-5 * size
+        if apart > allowed and apart < 0.1 * size:
+            found.append(Wrong(name, Verdict(apart, allowed, size, size, float(np.linalg.norm(own))), upstream))
+    return found
+
+
 def _sure(verdict: Verdict) -> bool:
     return abs(verdict.difference) > BARS * verdict.error or not np.isfinite(verdict.claimed)

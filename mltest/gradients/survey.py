@@ -12,8 +12,12 @@ from mltest.gradients.bench import Bench, Verdict
 from mltest.gradients.between import Place, between_layers, cases_of
 from mltest.gradients.causes.case import Case, Fit
 from mltest.gradients.causes.diagnose import diagnose
-from mltest.gradients.examine import Look, Wrong, look, thorough
+from mltest.gradients.examine import Look, Wrong, coarser_than_its_dtype, look, thorough
+from mltest.language import translate as _
 from mltest.models.capabilities import Array, Differentiable, HasConnections, HasGradients, HasLayers, LayerCall, Values
+
+# The epsilon of float16; bfloat16's is larger.
+SIXTEEN_BITS = 2.0**-11
 
 
 @dataclass
@@ -30,6 +34,8 @@ class Layer:
 
     def explain(self, rng: np.random.Generator) -> None:
         """Find out what the fault looks like."""
+        if self.fits:
+            return
         self.cases = cases_of(self.bench, self.wrong, rng)
         for case in self.cases:
             fits = diagnose(case)
@@ -123,6 +129,13 @@ def look_at_layer(layer: Layer, rng: np.random.Generator) -> None:
             layer.wrong = thorough(bench, upstream, names, rng)
             if layer.wrong:
                 return
+    if bench.precise:
+        layer.wrong = coarser_than_its_dtype(bench, upstreams[-1], rng)
+        if layer.wrong:
+            layer.fits = [Fit("low_precision", _("the model's own gradient is coarser than float32 makes it"))]
+    if not layer.wrong and bench.grain >= SIXTEEN_BITS:
+        layer.wrong = [Wrong(name, looks[0].verdict, upstreams[0]) for name in names[:1]]
+        layer.fits = [Fit("low_precision", _("the layer computes in 16 bits: its outputs all are such numbers"))]
 
 
 def _upstreams(call: LayerCall, rng: np.random.Generator) -> list[Array]:

@@ -27,8 +27,10 @@ def stale_cache(case: Case) -> Fit | None:
     """Given other numbers, the layer's derivative changes and what back-propagation says does not."""
     bench = case.bench
     inputs = [name for name in bench.values if name == "x" or ".input" in name or name.startswith("input")]
-    if not inputs or case.whole or not getattr(bench.piece, "remembers", True):
+    if not inputs or case.whole:
         return None
+    if case.is_input and not getattr(bench.piece, "remembers", True):
+        return None  # an activation without its slope passes the gradient on whatever its input, and keeps nothing
     rng = np.random.default_rng(0)
     other = dict(bench.native)
     for name in inputs:

@@ -19,6 +19,7 @@ IN_ORDER: tuple[Callable[[Case], Fit | None], ...] = (
     whole_block.sign,
     whole_block.constant_factor,
     whole_block.penalty,
+    whole_block.other_weight,
     whole_block.flipped_kernel,
     whole_block.transposed,
     whole_block.shifted_index,
@@ -35,10 +36,16 @@ IN_ORDER: tuple[Callable[[Case], Fit | None], ...] = (
 )
 
 
-def diagnose(case: Case) -> list[Fit]:
-    """The causes that fit, the likeliest first; empty where none does."""
+# What tells by resemblance alone: among many layers at once, anything resembles it.
+RESEMBLANCES = (elements.low_precision, elements.epsilon)
+
+
+def diagnose(case: Case, *, between: bool = False) -> list[Fit]:
+    """The causes that fit, the likeliest first; a suspicion where none does. `between`: the piece has many layers."""
     fits: list[Fit] = []
     for test in IN_ORDER:
+        if between and test in RESEMBLANCES:
+            continue
         with np.errstate(all="ignore"):
             fit = test(case)
         if fit is not None:

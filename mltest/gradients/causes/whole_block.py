@@ -89,6 +89,36 @@ def _transpositions(g: Array) -> Iterator[tuple[str, Array]]:
             yield words, swapped.reshape(g.shape)
 
 
+def other_weight(case: Case) -> Fit | None:
+    """The input's gradient goes through the layer's weight the wrong way round: with that weight it would be right."""
+    if not case.is_input or case.whole:
+        return None
+    for name, weight in case.bench.values.items():
+        if name == case.block or weight.ndim < 2 or name.endswith((".input", ".output")):
+            continue
+        for cause, words, changed in _other_ways(weight):
+            values = {**case.bench.values, name: np.ascontiguousarray(changed)}
+            answer = case.bench.piece.backward(values, case.upstream, precise=case.bench.precise).get(case.block)
+            if answer is not None and case.explains(answer.astype(np.float64)):
+                return Fit(cause, _("it goes through {weight} {how}").format(weight=name, how=words))
+    return None
+
+
+def _other_ways(weight: Array) -> Iterator[tuple[str, str, Array]]:
+    if weight.ndim == 2 and weight.shape[0] == weight.shape[1]:
+        yield "transposed", _("transposed"), weight.T
+    if weight.ndim > 2:
+        yield "flipped_kernel", _("flipped"), np.flip(weight, tuple(range(2, weight.ndim)))
+        if weight.shape[0] == weight.shape[1]:
+            yield "transposed", _("with channels and filters exchanged"), np.swapaxes(weight, 0, 1)
+        if weight.shape[2] == weight.shape[-1]:
+            yield "transposed", _("transposed"), np.swapaxes(weight, 2, -1)
+    for axis in range(weight.ndim):
+        if weight.shape[axis] > 1:
+            yield "shifted_index", _("shifted by one"), np.roll(weight, 1, axis)
+            yield "shifted_index", _("shifted by one"), np.roll(weight, -1, axis)
+
+
 def flipped_kernel(case: Case) -> Fit | None:
     """A kernel upside down: convolution and cross-correlation confused."""
     g = case.g

@@ -14,7 +14,15 @@ from tests.gradients.zoo.between_faults import Block, Gated, Net, Recurrent, Seq
 from tests.gradients.zoo.case import Problem, Sound
 from tests.gradients.zoo.plain_faults import by_hand, image_network, network_with
 from tests.gradients.zoo.torch_faults import (
-    CLASSES, dense_net, image_net, smooth_entropy, token_net, with_loss, data, finish, half_square,
+    CLASSES,
+    data,
+    dense_net,
+    finish,
+    half_square,
+    image_net,
+    smooth_entropy,
+    token_net,
+    with_loss,
 )  # fmt: skip
 
 F = nn.functional
