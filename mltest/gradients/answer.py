@@ -9,6 +9,7 @@ import numpy as np
 
 from mltest.gradients.bench import Verdict
 from mltest.gradients.causes.case import Fit
+from mltest.gradients.evidence import evidence_of
 from mltest.gradients.examine import Wrong
 from mltest.gradients.survey import Found, Layer
 from mltest.language import number, plural, with_error
@@ -50,6 +51,7 @@ def answer(found: Found, *, seed: int) -> Result:
         "seed": seed,
         "repeat": f"mltest.check_gradients(model, x, y, seed={seed})",
         "measures": _measures(found),
+        "evidence": evidence_of(found),
     }
     if found.random:
         return Result(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -24,10 +24,18 @@ class Place:
     bench: Bench
     wrong: list[Wrong]
     fits: list[Fit]
+    cases: list[Case] = field(default_factory=list)
 
 
 def between_layers(problem: HasConnections, wrong: Sequence[Wrong], whole: Bench, rng: np.random.Generator) -> Place:
     """The smallest group of layers that is wrong as a whole, or the last output whose gradient is wrong."""
+    place = _place(problem, wrong, whole, rng)
+    if place.fits and place.fits[0].cause != "zero_or_detached":
+        place.cases = cases_of(place.bench, place.wrong[:1], rng, whole=True)
+    return place
+
+
+def _place(problem: HasConnections, wrong: Sequence[Wrong], whole: Bench, rng: np.random.Generator) -> Place:
     place = _cut_off(problem, whole, wrong) or _shared(problem, whole, wrong) or _in_a_group(problem, rng)
     return place or _after_an_output(problem, wrong, whole, rng) or _in_parameters(problem, whole, wrong, rng)
 

@@ -228,7 +228,7 @@ SOUND = [
                                     lin(4, CLASSES), shape=(4, 6, 6))),
     Sound("batch norm in evaluation", seq(lin(5, 6), lambda: nn.BatchNorm1d(6).eval(), nn.ReLU, lin(6, CLASSES))),
     Sound("dropout", seq(lin(5, 16), nn.Dropout, nn.ReLU, lin(16, CLASSES))),
-    Sound("in place", seq(lin(5, 8), lambda: nn.ReLU(inplace=True), lambda: nn.Linear(8, 8), lambda: nn.ELU(inplace=True),
+    Sound("in place", seq(lin(5, 8), lambda: nn.ReLU(inplace=True), lin(8, 8), lambda: nn.ELU(inplace=True),
                           lin(8, CLASSES))),
     Sound("embedding", tokens),
     Sound("residual", lambda dtype: finish(_seeded(Net), *data(7, 5), dtype)),
