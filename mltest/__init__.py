@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from mltest import errors as errors
     from mltest.errors import CheckFailed as CheckFailed
     from mltest.gradients.check import check_gradients as check_gradients
+    from mltest.gradients.numeric import numeric_gradient as numeric_gradient
     from mltest.models.adapt import adapt as adapt
     from mltest.relations.check import check_relations as check_relations
     from mltest.relations.declared import Declared as Declared

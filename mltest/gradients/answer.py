@@ -18,6 +18,13 @@ from mltest.results import Power, Result
 
 # A bar wider than this beside the gradient proves nothing.
 TOO_WIDE = 0.1
+# The gradient of a loss that is certain and right may be 1e-44: no derivative tells that from zero, and nobody need.
+NEXT_TO_NOTHING = 1e-9
+
+# From the bar of one direction to what is seen with probability 0.99. A block that is wrong as a whole shows along a
+# random direction as a normal number, which is smaller than 1/80 of its spread once in a hundred times; one element
+# shows with at least half of its own size, and three bars are asked for.
+IN_A_BLOCK, IN_AN_ELEMENT = 120.0, 10.0
 
 HINTS = {
     "sign": _("Look first for a minus in the backward pass that the forward pass does not have."),
@@ -174,8 +181,10 @@ def _passed(found: Found, common: dict[str, Any]) -> Result:
             ),
             hint=_("The function is rough there: it rounds, jumps, or its loss is far larger than its changes."),
         )
-    smallest = max(finite.values(), default=0.0)
-    smallest = max(smallest, 1e-8)
+    resolution = max([*finite.values(), 1e-8])
+    smallest = IN_A_BLOCK * resolution
+    entries = max((v.size for v in found.problem.whole.values.values()), default=1)
+    in_element = IN_AN_ELEMENT * resolution * float(np.sqrt(entries))
     return Result(
         **common,
         outcome="passed",
@@ -187,13 +196,20 @@ def _passed(found: Found, common: dict[str, Any]) -> Result:
         else _("Back-propagation agrees with the numeric derivative; an error of {size} would have been seen.").format(
             size=number(smallest, 2)
         ),
-        power=(Power(what=_("an error in any block"), smallest=smallest, unit="relative", probability=0.999),),
+        power=(
+            _power(_("an error in any block as a whole"), smallest),
+            _power(_("an error in one element of the block's usual size"), in_element),
+        ),
     )
 
 
+def _power(what: str, smallest: float) -> Power:
+    return Power(what=what, smallest=float(f"{smallest:.3g}"), unit="relative", probability=0.99)
+
+
 def _moves(found: Found, name: str) -> bool:
-    """Whether there is a derivative at all: a layer that nothing flows through is not unclear."""
+    """Whether there is a derivative at all: a layer that nothing flows through, or next to nothing, is not unclear."""
     for layer in found.layers:
         if layer.call.name == name:
-            return bool(layer.call.upstream.any()) and np.isfinite(layer.resolution)
+            return bool(layer.call.upstream.any()) and np.isfinite(layer.resolution) and layer.error > NEXT_TO_NOTHING
     return found.whole is not None and found.whole.size > 0

@@ -14,16 +14,21 @@ SMALLEST = 1e-4
 
 
 def scale_of(value: Array) -> Array:
-    """The natural size of each element: its own, at least a tenth of the block's; 1 for a block of zeros.
+    """The natural size of each element: its own, at least a tenth of its column's; 1 for a block of zeros.
 
-    Numbers that are all below SMALLEST say nothing about the size of a step: scores of 1e-9 are as good as zero.
+    Columns (everything along the first axis) may differ by many powers of ten, and a step that is small in one must
+    not be large in another. Numbers below SMALLEST say nothing about the size of a step: scores of 1e-9 are as good
+    as zero.
     """
     size = np.abs(value.astype(np.float64, copy=False))
-    typical = float(np.sqrt(np.mean(size**2))) if size.size else 0.0
-    if not np.isfinite(typical):
-        size = np.where(np.isfinite(size), size, 1.0)
-        typical = float(np.median(size))
-    return np.maximum(size, max(0.1 * typical, SMALLEST)) if typical > 0 else np.ones(value.shape)
+    size = np.where(np.isfinite(size), size, 0.0)
+    moved = size[size > 0]
+    if not moved.size:
+        return np.ones(value.shape)
+    middle = float(np.median(moved))
+    column = np.sqrt(np.mean(size**2, axis=0, keepdims=True)) if value.ndim > 1 and len(value) > 1 else middle
+    typical = np.where(column > 0, column, middle)
+    return np.maximum(size, np.maximum(0.1 * typical, SMALLEST))
 
 
 def unit_direction(value: Array, rng: np.random.Generator) -> Array:

@@ -33,6 +33,7 @@ class Line:
     moved_far: Values  # (x₊ − x₋) / 2·step, the direction as rounding left it
     moved_near: Values
     epsilon: float  # of the arithmetic that F is computed in
+    ambient: float = 0.0  # the largest of the numbers that F is computed from
     jumps: Array | None = None  # (outputs,) bool: kinks, where a smaller step has told them from rounding
 
     @cached_property
@@ -103,7 +104,16 @@ class Line:
         """(outputs,): the rounding of one output, measured on those without a kink, at least `floor`."""
         stirred = np.abs(self.wobble[~self.kinked & (self.wobble != 0)])
         typical = float(np.median(stirred)) / _WEIGHT_OF_NOISE if stirred.size >= 8 else 0.0
-        return np.maximum(self.floor, 1.5 * typical)
+        # An output that does not move at all may have lost what moved it among larger numbers: log(1 + 1e-20) is 0.
+        lost = np.where(self._unmoved, 2 * self.epsilon * self.ambient, 0.0)
+        return np.maximum(np.maximum(self.floor, lost), 1.5 * typical)
+
+    @cached_property
+    def _unmoved(self) -> Array:
+        centre = self.centre
+        moved = (self.far[0] != centre) | (self.far[1] != centre) | (self.near[0] != centre) | (self.near[1] != centre)
+        unmoved: Array = ~moved
+        return unmoved
 
     def told_apart(self, smaller: Line) -> Line:
         """This line knowing a smaller step's: rounding makes as much of W there, a kink in proportion to the step."""
@@ -185,7 +195,13 @@ def walk(
         moved_far=_displacement(far_plus, far_minus, 2 * step),
         moved_near=_displacement(near_plus, near_minus, step),
         epsilon=epsilon,
+        ambient=max((_largest(values[name]) for name in direction), default=0.0),
     )
+
+
+def _largest(value: Array) -> float:
+    finite = np.abs(value[np.isfinite(value)])
+    return float(finite.max(initial=0.0))
 
 
 def _shifted(value: Array, direction: Array, t: float) -> Array:

@@ -27,6 +27,7 @@ class Layer:
     call: LayerCall
     bench: Bench
     resolution: float = 0.0  # the smallest relative error that would have been seen; 0 where there is nothing to see
+    error: float = 0.0  # the same as a number
     kinks: int = 0
     wrong: list[Wrong] = field(default_factory=list)
     cases: list[Case] = field(default_factory=list)
@@ -124,6 +125,7 @@ def look_at_layer(layer: Layer, rng: np.random.Generator) -> None:
         looks = look(bench, upstreams, names, rng)
     layer.kinks = max(layer.kinks, *(seen.kinks for seen in looks))
     layer.resolution = min(seen.verdict.resolution for seen in looks)
+    layer.error = min(seen.verdict.error for seen in looks)
     for upstream, seen in zip(upstreams, looks, strict=True):
         if seen.frowns:
             layer.wrong = thorough(bench, upstream, names, rng)

@@ -183,6 +183,15 @@ class HasConnections(HasLayers, Protocol):
 
 
 @runtime_checkable
+class HasPopulations(HasGradients, Protocol):
+    """A model that evaluates many copies at once."""
+
+    def losses(self, values: Values, block: str, copies: Array) -> Array:
+        """The loss of each copy (copies,), where one block has copies (copies, *shape) and the others are shared."""
+        ...
+
+
+@runtime_checkable
 class HasMemory(HasGradients, Protocol):
     """A model that may remember earlier batches."""
 

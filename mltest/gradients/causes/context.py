@@ -190,6 +190,16 @@ def _as_rows(a: Array, axes: tuple[int, ...]) -> Array:
     return np.transpose(a, [*kept, *axes]).reshape(-1, length)
 
 
+def _rows_by_factors(case: Case) -> bool:
+    g = case.g.reshape(-1, case.value.shape[-1])
+    n = case.numeric.reshape(g.shape)
+    norms = np.sum(n**2, axis=1)
+    if g.shape[1] < 2 or not np.all(norms > 0):
+        return False
+    factors = np.sum(g * n, axis=1) / norms
+    return bool(np.linalg.norm(g - factors[:, np.newaxis] * n) <= 1e-5 * np.linalg.norm(g))
+
+
 def target(case: Case) -> Fit | None:
     """In a loss: what is taken off for the right answer is taken off at another place, or in another measure."""
     if not case.is_input or case.upstream.size != 1 or not case.complete or case.value.ndim < 1:
@@ -200,6 +210,8 @@ def target(case: Case) -> Fit | None:
     if not wrong_rows.any():
         return None
     rows = e[wrong_rows]
+    if _rows_by_factors(case):
+        return Fit("target", _("each row has a factor of its own: weights of classes or rows differ"))
     counts = (np.abs(rows) > 1e-4 * np.abs(rows).max(axis=1, keepdims=True)).sum(axis=1)
     labels = getattr(case.bench.piece, "integers", ())
     if labels and rows.shape[1] > 2 and np.all(counts <= 2):

@@ -14,11 +14,11 @@ from mltest.language import translate as _
 # where nothing else can tell (random) and late where it may mislead (a cache).
 IN_ORDER: tuple[Callable[[Case], Fit | None], ...] = (
     behaviour.random,
+    whole_block.penalty,
     whole_block.zero_or_detached,
     elements.clipped,
     whole_block.sign,
     whole_block.constant_factor,
-    whole_block.penalty,
     whole_block.other_weight,
     whole_block.flipped_kernel,
     whole_block.transposed,

@@ -147,7 +147,17 @@ def shifted_index(case: Case) -> Fit | None:
             return Fit("shifted_index", _("in reverse order along axis {axis}").format(axis=axis))
         if _shifted_without_wrap(case, axis):
             return Fit("shifted_index", _("shifted by 1 along axis {axis}").format(axis=axis))
+    if _same_numbers_elsewhere(case):
+        return Fit("shifted_index", _("its numbers are right and stand at other places"))
     return None
+
+
+def _same_numbers_elsewhere(case: Case) -> bool:
+    if not case.complete or case.g.size < 4:
+        return False
+    g, n = np.sort(case.g.ravel()), np.sort(case.numeric.ravel())
+    norm = float(np.linalg.norm(n))
+    return norm > 0 and bool(np.linalg.norm(g - n) <= 1e-5 * norm)
 
 
 def _shifted_without_wrap(case: Case, axis: int) -> bool:
@@ -186,5 +196,7 @@ def penalty(case: Case) -> Fit | None:
 
 
 def _is_multiple(g: Array, shape: Array) -> bool:
+    if not np.any(g):
+        return False
     c = float(np.sum(g * shape) / np.sum(shape * shape))
     return bool(np.linalg.norm(g - c * shape) <= 1e-3 * np.linalg.norm(g))

@@ -97,6 +97,16 @@ class ReferenceProblem:
             self.network, self.parameters, x, self.y if y is None else y, only=self.only, seed=self.seed
         )
 
+    def losses(self, values: Values, block: str, copies: Array) -> Array:
+        """The losses of a population that differs in one block."""
+        network = self.network
+        parameters = self.parameters | dict(values) | {block: copies}
+        if copies.dtype == np.float64:  # also where the model's own dtype is coarser
+            parameters = {name: np.asarray(value, np.float64) for name, value in parameters.items()}
+        mode = Mode(training=True, generators=tuple(np.random.default_rng([self.seed, 3]) for _ in copies))
+        scores = network.forward(parameters, np.asarray(self.x, copies.dtype), mode)
+        return np.asarray(network.loss.value(scores, self.y), np.float64).reshape(len(copies))
+
     def layers(self) -> Sequence[LayerCall]:
         """The layers from input to output, each with what reached it; the loss is the last."""
         network, mode = self.network, self.mode()
@@ -130,11 +140,13 @@ class ReferenceWhole:
         return {name: np.array(self._problem.parameters[name]) for name in self._problem.chosen}
 
     def forward(self, values: Values, *, precise: bool = False) -> Array:
-        return np.array([float(self._pass(values, precise)[0])])
+        return np.ravel(self._pass(values, precise)[0]).astype(np.float64)
 
     def backward(self, values: Values, upstream: Array, *, precise: bool = False) -> Mapping[str, Array | None]:
         gradients = self._pass(values, precise)[1]
-        return {name: gradients[name] * upstream[0] for name in self._problem.chosen}
+        # Dropout's draws carry one leading axis, that of the one network there is.
+        shapes = self._problem.network.parameter_shapes
+        return {name: gradients[name].reshape(shapes[name]) * upstream[0] for name in self._problem.chosen}
 
     def _pass(self, values: Values, precise: bool) -> tuple[Array, dict[str, Array]]:
         problem = self._problem
@@ -186,7 +198,11 @@ class ReferenceCall:
     def backward(self, values: Values, upstream: Array, *, precise: bool = False) -> Mapping[str, Array | None]:
         out, cache, own = self._forward(values, precise)
         d_x, d_own = self._layer.backward(own, cache, upstream.reshape(self._shape).astype(out.dtype))
-        return {self._input: d_x} | {full: d_own.get(entry) for full, entry in self._full.items()}
+        found: dict[str, Array | None] = {self._input: d_x.reshape(self._x.shape)}
+        for full, entry in self._full.items():
+            gradient = d_own.get(entry)
+            found[full] = None if gradient is None else np.reshape(gradient, self._own[entry].shape)
+        return found
 
     def _forward(self, values: Values, precise: bool) -> tuple[Array, Any, dict[str, Array]]:
         own = self._own | {entry: values[full] for full, entry in self._full.items() if full in values}
@@ -215,7 +231,7 @@ class LossCall:
 
     def forward(self, values: Values, *, precise: bool = False) -> Array:
         losses, _ = self._losses(values, precise)
-        return np.array([float(np.sum(losses * self._share, dtype=losses.dtype))])
+        return np.array([float(np.sum(losses * self._share, dtype=losses.dtype))], np.float64)
 
     def backward(self, values: Values, upstream: Array, *, precise: bool = False) -> Mapping[str, Array | None]:
         _, cache = self._losses(values, precise)
