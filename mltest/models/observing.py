@@ -175,7 +175,8 @@ class LossFacts:
     on_simplex: bool = False
     takes_logits: bool = False
     targets_reordered: bool = False  # the loss saw targets in another order than the step was given
-    last_layer: str = ""
+    last_layer: str = ""  # the last one with weights
+    last_activation: str = ""  # the module of the last activation, or the layer that feeds it
 
 
 @dataclass(kw_only=True)
@@ -221,6 +222,7 @@ class Observed:
     normalising_layer: str = ""
     weight_decay: float = 0.0
     dropout: float = 0.0
+    dropout_layer: str = ""  # the one with the largest rate
     seen_inputs: tuple[Array, Array] | None = None  # what reached the model in step and in predict, (rows, features)
     predictions: tuple[Array, Array | None] | None = None  # at the end, of training and validation rows
     non_finite: NonFinite | None = None

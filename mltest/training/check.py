@@ -14,6 +14,7 @@ from mltest.models.observing import Change, Observed
 from mltest.results import Run
 from mltest.training.diagnosis import diagnose
 from mltest.training.interventions import Interventions
+from mltest.training.losses import check_losses, is_table
 from mltest.training.program import Training
 from mltest.training.standing import yardstick
 from mltest.training.symptom import Case
@@ -28,12 +29,14 @@ _OBSERVERS = {
 Build = Callable[[], Training]
 
 
-def check_training(training: Training | Build, *, seed: int = 0) -> Run:
+def check_training(training: Training | Build | Any, *, seed: int = 0) -> Run:
     """Run a training program, watch it, and report each symptom that can be judged.
 
     Args:
         training: an `mltest.Training`, or better a function without arguments that builds a fresh one: then a
-            suspicion is confirmed by running it again with one thing changed.
+            suspicion is confirmed by running it again with one thing changed. Or a bare table of losses: the path
+            of a CSV file, a pandas frame or a mapping, with columns `loss` and, where there is one, `validation_loss`;
+            then only what can be said from these is.
         seed: of all random numbers that are drawn meanwhile; the process' own random state is left as it was.
 
     Returns:
@@ -46,6 +49,8 @@ def check_training(training: Training | Build, *, seed: int = 0) -> Run:
         InvalidInput: the program cannot be run: no model of a known framework, an empty loader, a loss that is no
             scalar, neither optimizer nor step.
     """
+    if is_table(training):
+        return check_losses(training, seed=seed)
     started = time.perf_counter()
     program = _build(training, seed)
     observe = observer(program.model)

@@ -25,7 +25,7 @@ class Training:
         optimizer: what trains the model: a torch optimiser (or a list of them), or an optimiser of reference_net.
         epochs: passes over `train`.
         step: `step(x, y)` does one step of your own loop and returns its loss, one number. Without it mltest does
-            the usual: zero_grad, loss, backward, step.
+            the usual: train mode, zero_grad, loss, backward, step.
         predict: `predict(x)` is your own evaluation: labels, scores a class, or values. Without it the model is
             called in evaluation mode.
         task: "classification", "binary" or "regression"; without it the targets decide.

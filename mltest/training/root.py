@@ -72,7 +72,7 @@ def rates(case: Case) -> list[tuple[Change, str, str]]:
     """Learning rates to try: towards the usual relative update, and the other way if that is no clear case."""
     seen = case.observed
     ratio = signals.update_ratio(seen)
-    lower, higher = 0.1, 10.0
+    lower, higher = 1e-3 if seen.non_finite is not None else 0.1, 10.0
     if ratio is not None and ratio > 0:
         wanted = 10.0 ** round(float(np.log10(signals.USUAL_UPDATE / ratio)))
         lower, higher = float(np.clip(wanted, 1e-6, 0.1)), float(np.clip(wanted, 10.0, 1e6))
@@ -98,11 +98,14 @@ def find_root(case: Case) -> Root | None:
             break
     mending = case.interventions.mending
     present = _present(case)
+    strong = [cause for cause, is_strong in present if is_strong]
     if mending:
-        return _confirmed(case, mending[0], present)
+        found = _confirmed(case, mending[0], present)
+        if found.confirmed or not strong:
+            return found
     # What interventions could have mended and did not leaves the layers' own symptoms as what remains.
-    tried = bool(case.interventions.trials)
-    strong = [cause for cause, is_strong in present if is_strong or (tried and _remains(case, cause))]
+    tried = bool(case.interventions.trials) and not mending
+    strong += [cause for cause, _strong in present if tried and cause not in strong and _remains(case, cause)]
     if strong:
         causes = tuple(dict.fromkeys([*strong, *(cause for cause, _strong in present)]))
         return Root(causes, location_of(case, causes[0]), True, None)
@@ -148,7 +151,13 @@ def _supported(case: Case, cause: str) -> bool:
     if cause == "learning_rate_low":
         return ratio < TINY_UPDATE or signals.decays_early(seen)
     if cause == "learning_rate_high":
-        return ratio > LARGE_UPDATE or signals.rises(seen) or signals.dead_layer(seen) is not None
+        standing = case.standing
+        half = (
+            standing is None
+            or not np.isfinite(standing.score)
+            or (standing.score - standing.chance < 0.6 * (standing.reference - standing.chance))
+        )
+        return signals.rises(seen) or signals.dead_layer(seen) is not None or (ratio > LARGE_UPDATE and half)
     return True
 
 
@@ -178,7 +187,7 @@ def _present(case: Case) -> list[tuple[str, bool]]:
     if signals.inputs_unscaled(seen):
         found.append(("unnormalised_inputs", False))
     if signals.targets_unscaled(seen):
-        found.append(("target_scale", False))
+        found.append(("target_scale", signals.targets_out_of_reach(seen)))
     update = signals.update_ratio(seen)
     if update is not None and update > 0.3:
         found.append(("learning_rate_high", False))
@@ -210,7 +219,9 @@ def location_of(case: Case, cause: str) -> str:
     if cause in ("vanishing_gradient", "exploding_gradient") and seen.layers:
         return seen.layers[0].name
     if cause == "unnormalised_inputs":
-        return "input"
+        return flat.seen.layer if flat is not None else dead.seen.layer if dead is not None else "input"
+    if cause == "regularisation_high" and seen.dropout >= 0.6:
+        return seen.dropout_layer
     return ""
 
 

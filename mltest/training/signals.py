@@ -62,6 +62,9 @@ def relative_gradients(observed: Observed) -> Array | None:
 def gradient_ratio(observed: Observed) -> float | None:
     """The first layer's relative gradient over the last one's; 1 where they learn alike."""
     relative = relative_gradients(observed)
+    frozen = {name.rpartition(".")[0] for name in observed.frozen}
+    if relative is not None and len(relative) == len(observed.layers):
+        relative = relative[[layer.name not in frozen for layer in observed.layers]]
     if relative is None or len(relative) < 3 or not relative[-1] > 0 or not np.all(np.isfinite(relative)):
         return None
     return float(relative[0] / relative[-1])
@@ -158,6 +161,17 @@ def effective_scale(observed: Observed) -> float | None:
     return scale if np.isfinite(scale) else None
 
 
+def targets_out_of_reach(observed: Observed) -> bool:
+    """Targets lie many spreads or many units from zero, and the answers have not come near them."""
+    if not targets_unscaled(observed) or observed.train is None or observed.predictions is None:
+        return False
+    y = observed.train.y.astype(float)
+    answers = observed.predictions[0].astype(float)
+    if not np.all(np.isfinite(answers)):
+        return False
+    return bool(abs(y.mean() - answers.mean()) > y.std() or answers.std() < 0.05 * y.std())
+
+
 def decays_early(observed: Observed) -> bool:
     rates = np.asarray(observed.rates)
     return len(rates) > 10 and rates[0] > 0 and float(np.median(rates)) < 0.05 * float(rates.max())
@@ -166,6 +180,8 @@ def decays_early(observed: Observed) -> bool:
 def shrunk_weights(observed: Observed) -> float | None:
     """Norm of all weights at the end over their norm in the first steps."""
     if not observed.steps:
+        return None
+    if len(observed.steps) < 2:
         return None
     first, last = observed.steps[0].weights, observed.steps[-1].weights
     return float(np.sqrt((last**2).sum() / max((first**2).sum(), 1e-30)))

@@ -37,7 +37,14 @@ class Standing:
     @property
     def gate(self) -> bool:
         """Whether there is poor learning to explain."""
-        return self.poor or self.broken
+        return self.broken or (self.poor and self.underfits)
+
+    @property
+    def underfits(self) -> bool:
+        """The rows it was trained on are not learnt either; if they are, the optimisation is not at fault."""
+        if self.broken or not np.isfinite(self.train_score):
+            return True
+        return self.train_score < self.reference - 0.05 * max(self.reference - self.chance, 0.0)
 
     @property
     def shortfall(self) -> float:
@@ -52,6 +59,7 @@ class Yardstick:
     rows: Rows
     where: str
     best: Reference
+    all: tuple[Reference, ...]
     positions: Array | None  # of these rows among the training rows; None: validation
     chance: float
     learnable: bool
@@ -147,4 +155,4 @@ def _yardstick(
         chance = float(np.mean(classes(rows.y, task) == labels[counts.argmax()]))
         error = np.sqrt(max(chance * (1 - chance), 0.01) / len(rows.y))
     learnable = found[0].score - chance > SIGMAS * error
-    return Yardstick(task, rows, where, found[0], positions, chance, bool(learnable))
+    return Yardstick(task, rows, where, found[0], tuple(found), positions, chance, bool(learnable))

@@ -25,6 +25,8 @@ class Reference:
     name: str
     answers: Array  # class numbers (rows,), or values (rows, outputs)
     score: float
+    scores: Array | None = None  # (rows, classes), of a classification
+    labels: Array | None = None  # the classes of its columns
 
 
 def features(x: Array, others: Array, seed: int) -> tuple[Array, Array]:
@@ -89,7 +91,7 @@ def references(x: Array, y: Array, x_test: Array, y_test: Array, task: Task, see
         scored = []
         for name, values in _fits(a, onehot, b, seed, whole=True):
             answers = labels[values.argmax(axis=1)]
-            scored.append(Reference(name, answers, float(np.mean(answers == truth))))
+            scored.append(Reference(name, answers, float(np.mean(answers == truth)), values, labels))
     return sorted(scored, key=lambda one: -one.score)
 
 

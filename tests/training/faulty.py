@@ -627,7 +627,7 @@ def evaluating_all_along(wrong: bool) -> mltest.Training:
     model = Convolutional(normalise=True)
     if wrong:
         model.eval()
-    return usual(model, data.images(), optimizer=adam(model, 0.003))
+    return loop(model, data.images(), optimizer=adam(model, 0.003), train=not wrong)
 
 
 @fault("eval_mode", "1", "3")

@@ -12,7 +12,6 @@ import numpy as np
 import reference_net as rn
 from mltest.errors import InvalidInput
 from mltest.models.observing import (
-    ActivationSeen,
     Array,
     Change,
     EpochSeen,
@@ -27,6 +26,7 @@ from mltest.models.observing import (
     WeightLayer,
 )
 from mltest.models.scoring import score
+from mltest.models.units import look
 
 KEPT_ROWS = 4_096
 CLOSE_STEPS = 10
@@ -263,7 +263,7 @@ class _Member:
 
     def _moment(self, parameters: dict[str, Array], rows: Array, when: str) -> Moment:
         trace = self.network.activations(parameters, rows)
-        seen: list[ActivationSeen] = []
+        seen = []
         feeding, before = "", rows
         for name, layer in self.network.named_layers():
             out = trace[name]
@@ -271,7 +271,7 @@ class _Member:
             if layer.parameter_shapes() and not isinstance(layer, rn.BatchNorm):
                 feeding = name
             elif kind is not None:
-                seen.append(_look(feeding, kind, before, out))
+                seen.append(look(feeding, kind, before, out))
             before = out
         output = np.asarray(before, dtype=float).reshape(len(rows), -1)
         return Moment(
@@ -306,24 +306,6 @@ class _Member:
 
         self._fit(min(self.epochs, len(observed.losses) + 1), watch)
         return found[0] if found else NonFinite("loss", "", self.loss_name, 0.0, counted[0], len(observed.losses))
-
-
-def _look(layer: str, kind: str, before: Array, after: Array) -> ActivationSeen:
-    z, a = before.reshape(-1, before.shape[-1]), after.reshape(-1, after.shape[-1])
-    slope = 1.0
-    if kind == "sigmoid":
-        slope = float(np.median(4 * a * (1 - a)))
-    elif kind == "tanh":
-        slope = float(np.median(1 - a**2))
-    values = a.ravel()[:: max(1, a.size // 20_000)]
-    values = values[np.isfinite(values)]
-    counts, edges = np.histogram(values, bins=24) if len(values) else (np.zeros(1), np.zeros(2))
-    return ActivationSeen(
-        layer=layer, activation=kind, units=a.shape[1], dead=int((a.max(axis=0) <= 0).sum()) if kind == "relu" else 0,
-        slope=slope, spread=float(np.sqrt(((z - z.mean(axis=0)) ** 2).mean())),
-        size=float(np.sqrt((z**2).mean())), edges=tuple(float(f"{e:.5g}") for e in edges),
-        counts=tuple(float(c) for c in counts),
-    )  # fmt: skip
 
 
 def _pair(data: Any, name: str) -> tuple[Array, Array]:

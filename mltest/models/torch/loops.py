@@ -58,7 +58,7 @@ class LoopWatch:
         self.states["start"] = self._state()
         self.watch.__enter__()
         if not self.watch.compiled:
-            self._witness = Witness(weight_owners(self.inner))
+            self._witness = Witness(weight_owners(self.inner)).naming(self.inner)
             self._witness.__enter__()
         return self
 
@@ -137,7 +137,7 @@ class LoopWatch:
             first = watch.losses[0] if watch.losses else float("nan")
             observed.loss = loss_facts(watch, self.seen, task, y, first)
         structure_of(observed, watch, self.seen, self.layers, self.states["start"], self.optimizers)
-        observed.weight_decay, observed.dropout = regularisation(self.model, self.optimizers)
+        observed.weight_decay, observed.dropout, observed.dropout_layer = regularisation(self.model, self.optimizers)
         self.states["end"] = self._state()
         observed.moments = moments_of(self.inner, watch, self.states)
         if self.non_finite is None:

@@ -22,10 +22,12 @@ def loss_facts(watch: StepWatch, seen: Seen | None, task: Task, y: Any, loss: fl
     if seen is not None:
         facts.names = tuple(call.name for call in seen.losses)
         facts.last_layer = seen.layers[-1] if seen.layers else ""
+        facts.last_activation = seen.last_activation
         if seen.broadcasts:
             facts.broadcast = seen.broadcasts[0]
-        for call in seen.losses:
-            _note_call(facts, call, y)
+        # Where one loss sees them in order, another may see them mixed on purpose.
+        reordered = [_note_call(facts, call, y) for call in seen.losses]
+        facts.targets_reordered = True in reordered and False not in reordered
     output = watch.output
     if output is not None:
         facts.output_shape = tuple(output.shape)
@@ -35,11 +37,13 @@ def loss_facts(watch: StepWatch, seen: Seen | None, task: Task, y: Any, loss: fl
     return facts
 
 
-def _note_call(facts: LossFacts, call: LossCall, y: Any) -> None:
+def _note_call(facts: LossFacts, call: LossCall, y: Any) -> bool | None:
+    """Shapes of a loss's call, and whether it sees the targets in another order than the step was given them."""
     tensors = [a for a in (*call.args, *call.kwargs.values()) if isinstance(a, torch.Tensor)]
     if len(tensors) < 2:
-        return
+        return None
     output, target = tensors[0].detach(), tensors[1].detach()
+    facts.target_shape = tuple(target.shape)
     if call.name in ("mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss") and output.shape != target.shape:
         facts.broadcast = (
             tuple(output.shape), tuple(target.shape),
@@ -48,8 +52,9 @@ def _note_call(facts: LossFacts, call: LossCall, y: Any) -> None:
     given = y.detach() if isinstance(y, torch.Tensor) else None
     if given is not None and given.numel() == target.numel() and given.ndim == 1 and not torch.is_complex(target):
         a, b = given.flatten().double(), target.flatten().double()
-        if not torch.equal(a, b) and torch.equal(a.sort().values, b.sort().values):
-            facts.targets_reordered = True
+        if torch.equal(a.sort().values, b.sort().values):
+            return not torch.equal(a, b)
+    return None
 
 
 def _on_simplex(output: Any) -> bool:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-import numpy as np
 import torch
 
 from mltest.models.observing import ActivationSeen, Moment
 from mltest.models.torch.structure import NORMALISING, unwrapped
 from mltest.models.torch.witness import ActivationCall, Witness, weight_owners
+from mltest.models.units import histogram
 
 Inputs = tuple[tuple[Any, ...], dict[str, Any]]
 
@@ -90,9 +90,7 @@ def _look(calls: list[ActivationCall]) -> ActivationSeen:
         slope = float((4 * after * (1 - after)).median())
     elif kind == "tanh":
         slope = float((1 - after**2).median())
-    values = after.flatten()[:: max(1, after.numel() // 20_000)].numpy()
-    values = values[np.isfinite(values)]
-    counts, edges = np.histogram(values, bins=24) if len(values) else (np.zeros(1), np.zeros(2))
+    counts, edges = histogram(after.numpy())
     return ActivationSeen(
         layer=calls[0].layer,
         activation=kind,
@@ -101,8 +99,8 @@ def _look(calls: list[ActivationCall]) -> ActivationSeen:
         slope=slope,
         spread=float((before - before.mean(0)).pow(2).mean().sqrt()),
         size=float(before.pow(2).mean().sqrt()),
-        edges=tuple(float(f"{e:.5g}") for e in edges),
-        counts=tuple(float(c) for c in counts),
+        edges=edges,
+        counts=counts,
     )
 
 

@@ -125,11 +125,12 @@ def membership(model: Any, optimizers: list[Any]) -> dict[str, Any]:
     }
 
 
-def regularisation(model: Any, optimizers: list[Any]) -> tuple[float, float]:
-    """The largest weight decay and the largest rate of dropout."""
+def regularisation(model: Any, optimizers: list[Any]) -> tuple[float, float, str]:
+    """The largest weight decay, the largest rate of dropout, and the first layer with that rate."""
     decay = max((float(g.get("weight_decay", 0) or 0) for o in optimizers for g in o.param_groups), default=0.0)
-    rates = [float(m.p) for m in unwrapped(model).modules() if isinstance(m, DROPPING)]
-    return decay, max(rates, default=0.0)
+    rates = [(float(m.p), name) for name, m in unwrapped(model).named_modules() if isinstance(m, DROPPING)]
+    rate, layer = max(rates, key=lambda one: one[0], default=(0.0, ""))
+    return decay, rate, layer
 
 
 def layer_of(parameter: str) -> str:

@@ -251,6 +251,8 @@ class _Run:
         try:
             with self._witness(first) as witness:
                 loss = self.step(x, y)
+        except InvalidInput:
+            raise
         except Exception as error:
             self._raise("step", error, f"x {_shape(x)}, y {_shape(y)}")
             return False
@@ -287,7 +289,7 @@ class _Run:
     def _witness(self, first: bool) -> Any:
         if not first or self.watch.compiled:
             return nullcontext(None)
-        return Witness(weight_owners(self.inner))
+        return Witness(weight_owners(self.inner)).naming(self.inner)
 
     def _as_loss(self, loss: Any) -> float:
         if loss is None:
@@ -312,6 +314,7 @@ class _Run:
     def step(self, x: Any, y: Any) -> Any:
         if self.program.step is not None:
             return self.program.step(x, y)
+        self.model.train()
         for optimizer in self.optimizers:
             optimizer.zero_grad()
         loss = self.loss_of(self.model(*x) if isinstance(x, tuple) else self.model(x), y)
@@ -489,7 +492,7 @@ class _Run:
             observed, watch, self.witnessed, self.layers_at_start, self.states["start"], self.optimizers, self.structure
         )
         self._modes(observed)
-        observed.weight_decay, observed.dropout = regularisation(self.model, self.optimizers)
+        observed.weight_decay, observed.dropout, observed.dropout_layer = regularisation(self.model, self.optimizers)
         self._moments(observed)
         self._inputs(observed)
         if self.train_found is not None:

@@ -110,13 +110,14 @@ class StepWatch:
             if layer not in self.weights or by_id[identity].numel() > self.weights[layer].numel():
                 self.weights[layer] = by_id[identity]
         self._contributed: dict[int, Any] = {}
-        self._used_before: Any = None
+        self._used_before: dict[int, Any] = {}  # by optimiser
         self._before: dict[str, Any] | None = None
         self._first_rates: dict[tuple[int, int], float] = {}
         self._changed: list[tuple[dict[str, Any], str, Any]] = []
         self._removers: list[Any] = []
         self._tracking: list[Any] = []
         self._tracked = self._choose_tracked()
+        self._parameters = list(self.inner.parameters())
 
     def _choose_tracked(self) -> list[Any]:
         chosen, total = [], 0
@@ -154,9 +155,15 @@ class StepWatch:
     # -- forward
 
     def _in_step(self) -> bool:
-        return self.phase == "step" if self.phase else torch.is_grad_enabled()
+        return self.phase != "predict" and torch.is_grad_enabled()
+
+    def _looking(self) -> bool:
+        """A look at the model from inside of a step, without gradients: it is neither training nor a prediction."""
+        return self.phase == "step" and not torch.is_grad_enabled()
 
     def _before_forward(self, _: Any, args: Any, kwargs: Any) -> None:
+        if self._looking():
+            return
         in_step = self._in_step()
         if self.compiled:
             for name, module in self._interesting:
@@ -188,6 +195,8 @@ class StepWatch:
 
     def _mode_hook(self, name: str, module: Any) -> Callable[[Any, Any], None]:
         def hook(_: Any, args: Any) -> None:
+            if self._looking():
+                return
             in_step = self._in_step()
             self._note_mode(name, module, in_step)
             if in_step and module.training and isinstance(module, BATCH_NORMALISING) and args:
@@ -241,11 +250,13 @@ class StepWatch:
             return
         closure = bool(args) or bool(kwargs.get("closure"))
         closure = closure and any(callable(a) for a in [*args[1:], kwargs.get("closure")])
-        if self.optimizer_steps == 0:
+        if self.optimizer_steps == 0 and not closure:  # with a closure there is no gradient yet
             self._note_missing_gradients()
         if self.optimizer_steps < CLOSE_STEPS and not closure:
-            self._compare_gradient()
+            self._compare_gradient(optimizer)
         asked = self.alarm is None and not closure and self.optimizer_steps % self.gradient_every == 0
+        if self.alarm is not None and self.alarm.what == "loss" and not closure and self._gradient_is_finite():
+            self.alarm = None  # a loss scaled beyond the largest number, whose gradient is not
         if asked and not self._gradient_is_finite():
             self.alarm = Alarm("gradient", self._copies(), self._spoilt_layer())
         if self._looks_closely():
@@ -264,13 +275,16 @@ class StepWatch:
             updates = np.array([_norm(self.weights[n].detach() - w) for n, w in self._before.items()])
             self.steps.append(StepSeen(self.optimizer_steps, self._gradients, weights, updates))
             self._before = None
-        self._contributed.clear()
+        for parameter in held_by([optimizer]):
+            self._contributed.pop(parameter, None)
         self.optimizer_steps += 1
         self.losses.append(self.last_loss)
         if self.optimizer_steps == CLOSE_STEPS:
             for remover in self._tracking:
                 remover.remove()
-            self._tracking, self._used_before = [], None
+            self._tracking = []
+            self._used_before.clear()
+            self._contributed.clear()
         if self.on_step is not None:
             self.on_step()
 
@@ -286,19 +300,21 @@ class StepWatch:
                     self.with_gradient.add(name)
 
     def _gradient_is_finite(self) -> bool:
-        # What is not finite anywhere reaches the first or stays in the last weights, so that two sums will do.
-        held = [w.grad for w in self.weights.values() if w.grad is not None]
-        return all(bool(torch.isfinite(g.sum())) for g in {id(g): g for g in (held[:1] + held[-1:])}.values())
+        held = [p.grad for p in self._parameters if p.grad is not None and not p.grad.is_sparse]
+        if not held:
+            return True
+        return bool(torch.isfinite(torch.stack(torch._foreach_norm(held)).sum()))
 
     def _spoilt_layer(self) -> str:
         """The layer nearest the output whose gradient is not finite."""
         spoilt = [n for n, w in self.weights.items() if w.grad is not None and not bool(torch.isfinite(w.grad).all())]
         return spoilt[-1] if spoilt else ""
 
-    def _compare_gradient(self) -> None:
+    def _compare_gradient(self, optimizer: Any) -> None:
         used, contributed = [], []
+        held = held_by([optimizer])
         for parameter in self._tracked:
-            if parameter.grad is None and id(parameter) not in self._contributed:
+            if id(parameter) not in held or (parameter.grad is None and id(parameter) not in self._contributed):
                 continue
             zero = torch.zeros_like(parameter).flatten()
             grad = zero if parameter.grad is None else _flat(parameter.grad)
@@ -307,11 +323,11 @@ class StepWatch:
             contributed.append(zero if mine is None else _flat(mine))
         if not used:
             return
-        g, c = torch.cat(used).clone(), torch.cat(contributed)
+        g, c = torch.cat(used).double(), torch.cat(contributed).double()
+        before = self._used_before.pop(id(optimizer), None)
         if not bool(torch.isfinite(c).all()) or not bool(torch.isfinite(g).all()):
-            self._used_before = None
             return
-        before = self._used_before if self._used_before is not None and len(self._used_before) == len(g) else None
+        before = before if before is not None and len(before) == len(g) else None
         stale = False
         if before is not None and bool(before.any()):
             stale = bool(_cosine(g, c + before) > 0.9999) and bool(
@@ -323,7 +339,7 @@ class StepWatch:
                 self.optimizer_steps, float(g.norm()), float(c.norm()), float(_cosine(g, c)), stale, _by_scaler(share)
             )
         )  # fmt: skip
-        self._used_before = g
+        self._used_before[id(optimizer)] = g
 
     # -- interventions
 

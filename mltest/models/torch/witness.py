@@ -30,6 +30,7 @@ PAIRWISE = {"sub", "rsub", "__sub__", "__rsub__", "mul", "__mul__", "__rmul__", 
 DROPOUTS = {"dropout", "dropout1d", "dropout2d", "dropout3d", "alpha_dropout", "feature_alpha_dropout"}
 WEIGHING = ("linear", "conv", "embedding", "bilinear", "matmul", "__matmul__", "__rmatmul__", "mm", "bmm", "addmm",
             "einsum", "lstm", "gru", "rnn", "multi_head_attention", "lstm_cell", "gru_cell")  # fmt: skip
+NORMALISED = {"softmax", "log_softmax"}
 UNSCALING = "_amp_foreach_non_finite_check_and_unscale_"
 
 
@@ -61,6 +62,7 @@ class Seen:
     training_dropouts: list[tuple[str, float]] = field(default_factory=list)  # of plain functions, with their rates
     layer_outputs: dict[str, Any] = field(default_factory=dict)
     unscaled: bool = False
+    last_activation: str = ""  # the module that applied the last one before the loss, else the layer that feeds it
 
 
 class Witness(TorchFunctionMode):  # type: ignore[misc, unused-ignore]
@@ -73,7 +75,35 @@ class Witness(TorchFunctionMode):  # type: ignore[misc, unused-ignore]
         self.seen = Seen()
         self.layer = ""
         self.convolution = False
-        self._inside_dropout_module = False
+        self._names: dict[int, str] = {}
+        self._stack: list[str] = []
+        self._removers: list[Any] = []
+
+    def naming(self, model: Any) -> Witness:
+        """Know the modules of this model by name while entered, so that an activation is told by its own."""
+        self._names = {id(module): name for name, module in model.named_modules()}
+        return self
+
+    def __enter__(self) -> Any:
+        if self._names:
+            self._removers = [
+                torch.nn.modules.module.register_module_forward_pre_hook(self._entering),
+                torch.nn.modules.module.register_module_forward_hook(self._leaving, always_call=True),
+            ]
+        return super().__enter__()
+
+    def __exit__(self, *error: Any) -> None:
+        for remover in self._removers:
+            remover.remove()
+        self._removers = []
+        super().__exit__(*error)
+
+    def _entering(self, module: Any, _: Any) -> None:
+        self._stack.append(self._names.get(id(module), ""))
+
+    def _leaving(self, _: Any, __: Any, ___: Any) -> None:
+        if self._stack:
+            self._stack.pop()
 
     def __torch_function__(
         self, function: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
@@ -98,6 +128,10 @@ class Witness(TorchFunctionMode):  # type: ignore[misc, unused-ignore]
             self.seen.layers.append(owner)
             if self.keep and isinstance(result, torch.Tensor):
                 self.seen.layer_outputs[owner] = result.detach()
+        activates = name in ACTIVATIONS or name in OTHER_ACTIVATIONS or name in NORMALISED
+        if activates and self._stack:  # what is applied outside of the model is the loss's
+            # Between modules it belongs to the layer that feeds it.
+            self.seen.last_activation = self._stack[-1] or self.layer
         if name in ACTIVATIONS:
             after = result.detach().clone() if self.keep else None
             self.seen.activations.append(ActivationCall(self.layer, ACTIVATIONS[name], before, after, self.convolution))

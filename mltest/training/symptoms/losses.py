@@ -66,7 +66,7 @@ class OutputAndLoss(Symptom):
         on_logits = next((name for name in path if name in ON_LOGITS), "")
         if "Softmax" in path and facts.output_shape[-1:] == (1,):
             return self._fails(facts, _("The output is a softmax of one unit: it is 1 for every row."),
-                               "output_activation", "double_softmax")  # fmt: skip
+                               "output_activation", "double_softmax", location=facts.last_activation)  # fmt: skip
         if "LogSoftmax" in path and facts.output_shape[-1:] == (1,) and len(facts.output_shape) == 2:
             return self._fails(facts, _("Cross-entropy over one class is 0 for every row."),
                                "wrong_loss", "output_activation")  # fmt: skip
@@ -75,14 +75,14 @@ class OutputAndLoss(Symptom):
                 facts,
                 _("{activation} is applied to the output of {layer!r}, and the loss takes logits and applies its own: "
                   "the gradient is squashed.").format(activation=last.lower(), layer=facts.last_layer),
-                "double_softmax", "output_activation",
+                "double_softmax", "output_activation", location=facts.last_activation,
             )  # fmt: skip
         if on_logits and last in ("Relu", "Tanh"):
             return self._fails(
                 facts,
                 _("{activation} bounds the output of {layer!r}, and the loss takes logits of either sign and any "
                   "size.").format(activation=last.lower(), layer=facts.last_layer),
-                "output_activation",
+                "output_activation", location=facts.last_activation,
             )  # fmt: skip
         if last and case.observed.task == "regression" and case.observed.train is not None:
             low, high = BOUNDS[last]
@@ -94,7 +94,7 @@ class OutputAndLoss(Symptom):
                     _("{activation} bounds the output of {layer!r} to {low} … {high}, and {share} % of the targets lie "
                       "outside.").format(activation=last.lower(), layer=facts.last_layer, low=number(low),
                                          high=number(high), share=number(100 * share)),
-                    "output_activation", "target_scale", measures={"share": share},
+                    "output_activation", "target_scale", measures={"share": share}, location=facts.last_activation,
                 )  # fmt: skip
         return None
 
@@ -126,8 +126,10 @@ class OutputAndLoss(Symptom):
             )  # fmt: skip
         return None
 
-    def _fails(self, facts: LossFacts, message: str, *causes: str, measures: dict[str, float] | None = None) -> Verdict:
-        return self.fails(message, *causes, location=facts.last_layer, measures=measures)
+    def _fails(
+        self, facts: LossFacts, message: str, *causes: str, measures: dict[str, float] | None = None, location: str = ""
+    ) -> Verdict:
+        return self.fails(message, *causes, location=location or facts.last_layer, measures=measures)
 
 
 class LossSign(Symptom):
@@ -144,7 +146,7 @@ class LossSign(Symptom):
             return self.fails(_("The optimiser goes up the gradient (maximize, or a negative learning rate)."))
         if facts is None or facts.against is None:
             return self.skips(_("The gradient at the output was not seen."))
-        if facts.against > 0.9:
+        if facts.against > 0.99:
             return self.fails(
                 _("The loss pushes the output of {share} % of the rows away from the target: it is maximised.").format(
                     share=number(100 * facts.against)

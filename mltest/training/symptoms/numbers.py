@@ -35,6 +35,8 @@ class NotFinite(Symptom):
             return self.passes(_(self.says))
         measures = {"step": float(found.step), "epoch": float(found.epoch), "largest_before": found.largest_before}
         place = _("layer {layer!r}").format(layer=found.layer) if found.layer else _("the loss")
+        if not found.layer and found.what in ("parameter", "update"):
+            place = _("the network")
         what = {
             "inputs": _("The input of {place} is not finite"),
             "forward": _("{operation} in {place} yields a value that is not finite, from inputs of up to {largest}"),
@@ -45,7 +47,7 @@ class NotFinite(Symptom):
         }[found.what].format(place=place, operation=found.operation, largest=number(found.largest_before))
         message = what + " " + _("at step {step}, in epoch {epoch}.").format(step=found.step, epoch=found.epoch)
         if found.what in ("forward", "gradient") and is_fragile(found):
-            return self.fails(message, "numerical_operation", location=found.layer, measures=measures)
+            return self.fails(message, "numerical_operation", location=found.layer or "loss", measures=measures)
         if found.what == "inputs":
             return self.fails(message, "numerical_operation", location=found.layer or "input", measures=measures)
         root = case.root

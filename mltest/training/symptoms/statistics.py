@@ -291,9 +291,13 @@ class Regularisation(StatisticalSymptom):
     def words(self, case: Case) -> str:
         seen = case.observed
         shrunk = signals.shrunk_weights(seen)
+        if shrunk is None or not np.isfinite(shrunk):
+            return _("Regularisation is too strong: weight decay {decay}, dropout {dropout}.").format(
+                decay=number(seen.weight_decay), dropout=number(seen.dropout)
+            )
         return _("Regularisation is too strong: weight decay {decay}, dropout {dropout}; the weights end at {shrunk} "
                  "of their start.").format(decay=number(seen.weight_decay), dropout=number(seen.dropout),
-                                        shrunk=number(shrunk if shrunk is not None else float("nan")))  # fmt: skip
+                                        shrunk=number(shrunk))  # fmt: skip
 
 
 class Capacity(StatisticalSymptom):

@@ -74,13 +74,10 @@ class FrozenParameters(Symptom):
                 measures={"parameters": len(seen.frozen_held)},
             )  # fmt: skip
         if seen.frozen and case.gate and case.standing is not None and case.standing.poor:
-            return self.fails(
-                _("{names} are frozen, and the model falls short of a simple reference.").format(
-                    names=listed(seen.frozen)
-                ),
-                location=layer_of(seen.frozen[-1]),
+            return self.doubts(
+                _("{names} are frozen, and the model falls short of a simple reference; the optimiser does not hold "
+                  "them, so that this may be meant.").format(names=listed(seen.frozen)),
                 measures={"parameters": len(seen.frozen)},
-                certain=False,
             )  # fmt: skip
         return self.passes(_(self.says))
 
@@ -168,6 +165,9 @@ class NoNonlinearity(Symptom):
         if not seen.affine:
             return self.passes(_(self.says))
         names = tuple(layer.name for layer in seen.layers)
+        narrowest = min(layer.units for layer in seen.layers[:-1])
+        if 0 < narrowest < min(seen.layers[0].inputs, seen.layers[-1].units):
+            return self.passes(_("The model is one linear map of low rank, narrowed on purpose."), width=narrowest)
         return self.fails(
             _(
                 "{count} layers are stacked without an activation between them: together they are one linear map."
