@@ -416,39 +416,39 @@ def zero_by_zero(wrong: bool) -> mltest.Training:
     return usual(Normed(not wrong), data.table(), epochs=15, optimizer=None)
 
 
-@fault("double_softmax", "fc3")
+@fault("double_softmax", "1")
 def softmax_before_cross_entropy(wrong: bool) -> mltest.Training:
     model = Dense(10, 32, 32, 4)
     sets = data.table()
     return usual(nn.Sequential(model, nn.Softmax(dim=1)) if wrong else model, sets, optimizer=adam(model))
 
 
-@fault("double_softmax", "fc2")
+@fault("double_softmax", "1")
 def sigmoid_before_logits_loss(wrong: bool) -> mltest.Training:
     model = Dense(8, 24, 1)
     wrapped = nn.Sequential(model, nn.Sigmoid()) if wrong else model
     return loop(wrapped, data.binary(), BCE, adam(model), give_loss=False)
 
 
-@fault("output_activation", "fc3")
+@fault("output_activation", "1")
 def relu_at_the_end(wrong: bool) -> mltest.Training:
     model = Dense(8, 32, 32, 1)
     return usual(nn.Sequential(model, nn.ReLU()) if wrong else model, data.values(), MSE, adam(model))
 
 
-@fault("output_activation", "fc3")
+@fault("output_activation", "1")
 def tanh_before_cross_entropy(wrong: bool) -> mltest.Training:
     model = Dense(10, 32, 32, 4)
     return usual(nn.Sequential(model, nn.Tanh()) if wrong else model, data.table(), optimizer=adam(model))
 
 
-@fault("output_activation", "fc2")
+@fault("output_activation", "1")
 def sigmoid_for_values(wrong: bool) -> mltest.Training:
     model = Dense(8, 32, 1)
     return usual(nn.Sequential(model, nn.Sigmoid()) if wrong else model, data.values(), MSE, adam(model))
 
 
-@fault("output_activation", "fc2")
+@fault("output_activation", "1")
 def softmax_of_one_unit(wrong: bool) -> mltest.Training:
     model = Dense(8, 24, 1)
     return usual(
