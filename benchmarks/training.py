@@ -9,6 +9,7 @@ import statistics
 import time
 import warnings
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
@@ -72,9 +73,10 @@ def main() -> None:
     for width, rows, epochs in ((64, 1_000, 15), (256, 3_000, 10), (512, 4_000, 6)):
         checked, watched = [], []
         for _ in range(ROUNDS):
-            plain = seconds(lambda: plainly(program(width, rows, epochs)))
-            checked.append(seconds(lambda: mltest.check_training(lambda: program(width, rows, epochs))) / plain)
-            watched.append(seconds(lambda: plainly(program(width, rows, epochs), watched=True)) / plain)
+            build = partial(program, width, rows, epochs)
+            plain = seconds(partial(plainly, build()))
+            checked.append(seconds(partial(mltest.check_training, build)) / plain)
+            watched.append(seconds(partial(plainly, build(), watched=True)) / plain)
         name = f"{width} wide, {rows} rows, {epochs} epochs"
         print(f"{name:34} {statistics.median(checked):14.2f} {statistics.median(watched):14.2f}", flush=True)
 
