@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, Protocol, runtime_checkable
 
+from mltest.errors import InvalidInput
 from mltest.models.capabilities import Array, Kind
 
 
@@ -81,7 +82,13 @@ def adapt_sweep(model: Any) -> Sweeps | None:
     if isinstance(model, Sweeps):
         return model
     for ancestor in type(model).__mro__:
-        home = _ADAPTERS.get(ancestor.__module__.partition(".")[0])
+        root = ancestor.__module__.partition(".")[0]
+        if root == "torch":
+            raise InvalidInput(
+                f"sweep: {type(model).__name__} is a model of torch, which does not say how it is trained. Pass the "
+                "function that trains it: objective(settings, train, score, *, seed)."
+            )
+        home = _ADAPTERS.get(root)
         if home is not None:
             adapted: Sweeps = import_module(home).adapt_sweep(model)
             return adapted

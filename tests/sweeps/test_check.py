@@ -297,3 +297,33 @@ def test_a_second_look_at_the_test_rows_is_said_and_widens_the_interval(tmp_path
     assert "look" not in again.answer
     assert "look number 2" in second.answer
     assert np.diff(second.interval) > np.diff(first.interval)
+
+
+def test_a_torch_module_says_that_its_training_function_is_needed() -> None:
+    torch = pytest.importorskip("torch")
+    with pytest.raises(InvalidInput, match="function that trains it"):
+        mltest.sweep(torch.nn.Linear(2, 2), SPACE, np.zeros((4, 2)), np.zeros(4))
+
+
+def test_a_training_function_of_torch_is_swept_like_any_objective() -> None:
+    torch = pytest.importorskip("torch")
+    rng = np.random.default_rng(3)
+    x = rng.normal(size=(500, 4)).astype(np.float32)
+    y = (x[:, 0] > 0).astype(int)
+
+    def train(settings: dict[str, Any], train: Any, score: Any, *, seed: int) -> Any:
+        torch.manual_seed(seed)
+        model = torch.nn.Linear(4, 2)
+        optimizer = torch.optim.SGD(model.parameters(), lr=settings["learning_rate"])
+        rows, answers = torch.from_numpy(train[0]), torch.from_numpy(train[1])
+        for _ in range(20):
+            optimizer.zero_grad()
+            torch.nn.functional.cross_entropy(model(rows), answers).backward()
+            optimizer.step()
+        with torch.no_grad():
+            return model(torch.from_numpy(score[0])).argmax(1) == torch.from_numpy(score[1])
+
+    result = mltest.sweep(train, {"learning_rate": [1e-6, 1.0]}, x, y, sampler="grid")
+    assert result.best == {"learning_rate": 1.0}
+    assert result.passed
+    assert result.interval[0] > 0.8
