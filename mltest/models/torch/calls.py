@@ -89,6 +89,7 @@ class Call:
     integers: tuple[Array, ...] = ()
     wrote_input: bool = False  # in place, during the call
     overwritten: bool = False  # its outputs were written to after it had returned
+    draws: bool = True  # random numbers, during the call: then each repetition starts from the same states
     remembers: bool = False  # it keeps tensors beside parameters and buffers
     asked: bool = False  # something that requires a gradient went in
     reached: bool = False  # a gradient came down to it
@@ -142,7 +143,8 @@ class Call:
             inputs[i] = inputs[i].detach().requires_grad_(True)
         self.attributes.restore()
         with lent(self.modules, data, precise=precise):
-            self.sources.restore(self.states)
+            if self.draws:
+                self.sources.restore(self.states)
             with torch.enable_grad():
                 yield inputs
         self.attributes.restore()
@@ -233,6 +235,7 @@ class Recorder:
             isinstance(now, torch.Tensor) and not _same(now, before)
             for now, before in zip(live, call.leaves, strict=True)
         )
+        call.draws = not self._sources.are_at(call.states)
         call.remembers = any(_holds_tensor(value) for name, value in vars(module).items() if name not in REGISTRIES)
         self.close(call, outputs)
 

@@ -40,6 +40,19 @@ class RandomSources:
             [g.getstate() if isinstance(g, random.Random) else g.get_state() for g in self.legacy],
         ]
 
+    def are_at(self, states: list[Any]) -> bool:
+        """Whether nothing was drawn since: the states are the ones given."""
+        now = self.states()
+        if now[1] is not None or any(now[4:]):
+            return False  # generators of other kinds: not worth a comparison
+        legacy, before = now[2], states[2]
+        return (
+            bool(torch.equal(now[0], states[0]))
+            and legacy[2] == before[2]
+            and bool(np.array_equal(legacy[1], before[1]))
+            and bool(now[3] == states[3])
+        )
+
     def move_on(self) -> None:
         """Leave the present states for others."""
         torch.manual_seed(int(torch.randint(2**31, ())))
