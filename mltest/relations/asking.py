@@ -30,6 +30,10 @@ class Budget:
     rows: int = 0
     calls: int = 0
 
+    def left(self) -> int:
+        """How many rows may still be asked; without a bound, more than anybody asks."""
+        return 10**9 if self.max_rows is None else max(0, self.max_rows - self.rows)
+
     def spend(self, rows: int) -> None:
         """Count one call of so many rows; raises BudgetSpent before a call that would go beyond."""
         over_rows = self.max_rows is not None and self.rows + rows > self.max_rows

@@ -73,7 +73,8 @@ def _together(failures: list[Finding]) -> Finding | None:
 
 def _sweep(case: Case, name: Any, sign: int, bounds: tuple[float, float] | None, budget: int) -> int | Finding:
     """Every row's curve over the range, its own value among the points; how many rows were tried, or the failure."""
-    n_points = int(np.clip(budget // case.n_rows, 2, MOST_POINTS))
+    room = _room(case)  # measured first: what is left then, the sweep may take
+    n_points = int(np.clip(min(budget, case.subject.budget.left()) // case.n_rows, 2, MOST_POINTS))
     values = _points(case, name, bounds, n_points)  # (rows, points)
     rows = np.repeat(np.arange(case.n_rows), n_points)
     try:
@@ -90,7 +91,6 @@ def _sweep(case: Case, name: Any, sign: int, bounds: tuple[float, float] | None,
     at, scores = np.take_along_axis(at, order, axis=1), sign * np.take_along_axis(scores, order, axis=1)
     # The greatest fall from any point to any later one: curves are judged whole, not step by step.
     falls = np.maximum.accumulate(scores, axis=1) - scores
-    room = _room(case)
     broken = np.nanmax(falls, axis=1) > room
     if not broken.any():
         return case.n_rows

@@ -106,3 +106,15 @@ def test_networks_trained_together_equal_each_trained_alone() -> None:
     together = adapted.train_many([(X, Y), (X[::-1].copy(), Y[::-1].copy())], [3, 4])
     alone = adapted.train(X, Y, seed=3)
     assert np.array_equal(together[0].scores(X), alone.scores(X))
+
+
+def test_threads_do_not_switch_each_others_mode() -> None:
+    from concurrent.futures import ThreadPoolExecutor
+
+    module = torch.nn.Sequential(torch.nn.Linear(4, 8), torch.nn.BatchNorm1d(8), torch.nn.Dropout(0.5)).train()
+    for adapted in (adapt(module), adapt(module).copy()):
+        expected = adapted.predict(X)
+        with ThreadPoolExecutor(8) as pool:
+            together = list(pool.map(adapted.predict, [X] * 64))
+        assert all(np.array_equal(answers, expected) for answers in together)
+    assert all(part.training for part in module.modules())

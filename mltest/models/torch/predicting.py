@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import inspect
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +15,8 @@ import torch
 
 from mltest.errors import InvalidInput, ModelError
 from mltest.models.capabilities import Array, Kind, Predicts, Traits
+
+_SWITCHING = threading.RLock()
 
 
 class Module:
@@ -34,7 +37,8 @@ class Module:
         return None
 
     def copy(self) -> Self:
-        return type(self)(copy.deepcopy(self.model))
+        # In eval mode for good: nobody else's mode has to be kept, and threads have none to switch under each other.
+        return type(self)(copy.deepcopy(self.model).eval())
 
     def save(self, folder: Path) -> None:
         torch.save(self.model.state_dict(), folder / "state.pt")
@@ -103,13 +107,17 @@ def adapt(model: Any) -> Predicts:
 @contextmanager
 def _evaluating(model: torch.nn.Module) -> Iterator[None]:
     """Eval mode, and afterwards the mode each part was in: parts of one model may differ."""
-    modes = [(part, part.training) for part in model.modules()]
-    model.eval()
-    try:
+    if not any(part.training for part in model.modules()):
         yield
-    finally:
-        for part, training in modes:
-            part.training = training
+        return
+    with _SWITCHING:  # two threads must not take each other's switch for the tester's mode
+        modes = [(part, part.training) for part in model.modules()]
+        model.eval()
+        try:
+            yield
+        finally:
+            for part, training in modes:
+                part.training = training
 
 
 def _array(answer: Any) -> Array:
