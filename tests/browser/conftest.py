@@ -13,8 +13,6 @@ import pytest
 from mltest.reporting import write_report
 from mltest.results import Run
 
-playwright_api = pytest.importorskip("playwright.sync_api")
-
 
 @dataclass
 class Opened:
@@ -32,7 +30,10 @@ Open = Callable[..., Opened]
 def chromium() -> Iterator[Any]:
     path = next((p for name in ("chromium", "chromium-browser", "google-chrome") if (p := shutil.which(name))), None)
     assert path, "no Chromium: apt-get install chromium"
-    with playwright_api.sync_playwright() as playwright:
+    # Imported here, so that whoever leaves these tests out needs no Playwright, and whoever runs them cannot miss it.
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-gpu"])
         yield browser
         browser.close()
