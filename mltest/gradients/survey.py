@@ -20,7 +20,7 @@ from mltest.models.capabilities import Array, Differentiable, HasConnections, Ha
 SIXTEEN_BITS = 2.0**-11
 
 
-@dataclass
+@dataclass(eq=False)  # a layer is itself; its arrays have no truth value
 class Layer:
     """What was found about one layer."""
 

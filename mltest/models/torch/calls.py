@@ -66,7 +66,7 @@ def pull_back(outputs: list[torch.Tensor], upstream: Array, leaves: Mapping[str,
     return got
 
 
-@dataclass
+@dataclass(eq=False)
 class Call:
     """One call of a module (or of a loss function): repeats it with other numbers, and pulls gradients back."""
 
