@@ -13,6 +13,7 @@ from mltest.cli import FAILED, INTERRUPTED, MISUSED, NOTHING_CHECKED, PASSED
 from mltest.cli.options import Output
 from mltest.cli.trouble import say
 from mltest.config.plan import Check, Outcome, Plan, perform
+from mltest.config.words import visible
 from mltest.errors import MLTestError
 from mltest.reporting import announce, show, write_junit, write_report
 from mltest.results import Run
@@ -45,6 +46,7 @@ def finish(outcome: Outcome, output: Output, against: Run | None = None) -> int:
     """Show, write, and give the exit status."""
     run = outcome.run
     show(run, screen(output), quiet=output.quiet, against=against)
+    _print_answers(run, output)
     for note in outcome.notes:
         say(f"note: {note}")
     for warning in outcome.warnings:
@@ -55,6 +57,13 @@ def finish(outcome: Outcome, output: Output, against: Run | None = None) -> int:
         say("mltest: interrupted; what was done until then is kept.")
     written = _write(run, output, against)
     return status(outcome, strict=output.strict) if written or outcome.interrupted else MISUSED
+
+
+def _print_answers(run: Run, output: Output) -> None:
+    """What a sweep found is worth a sentence where it passed, too."""
+    for result in run.results:
+        if result.check == "sweep" and result.outcome == "passed" and not output.quiet:
+            screen(output).print(f"    {visible(result.message, 2_000)}", markup=False, soft_wrap=True)
 
 
 def screen(output: Output) -> Console:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from mltest.cli.spaces import read_settings, read_space
-from mltest.cli.targets import find_configuration, named_model, named_rows
+from mltest.cli.targets import data_words, find_configuration, named_model, named_rows
 from mltest.config.ingredients import rows_for
 from mltest.config.objects import importing_from
 from mltest.config.plan import Check, Plan
@@ -39,6 +40,15 @@ class Wanted:
             named["expected"] = read_settings(self.expected)
         return {name: value for name, value in named.items() if value is not None}
 
+    def words(self) -> list[str]:
+        """Those that were given, as they are typed."""
+        typed = [word for entry in self.space for word in ("--space", entry)]
+        typed += [word for entry in self.expected for word in ("--expected", entry)]
+        for name in ("trials", "seeds", "sampler", "jobs", "storage"):
+            value = getattr(self, name)
+            typed += [] if value is None else [f"--{name}", str(value)]
+        return typed + (["--minimise"] if self.maximise is False else [])
+
 
 def plan_to_sweep(
     target: str | None, wanted: Wanted, *, data: str | None, label: str | None, drop: Sequence[str], trust: bool,
@@ -65,7 +75,9 @@ def plan_to_sweep(
 
         return mltest.sweep(loaded.model, space, x, y, seed=seed or 0, **keywords)
 
-    check = Check(kind="sweep", name="sweep", verb=sweep, subject=target, seed=seed or 0)
+    source = [target, *data_words(data, label, drop), *(["--trust"] if trust else [])]
+    repeat = shlex.join(["mltest", "sweep", *source, *wanted.words(), "--seed", str(seed or 0)])
+    check = Check(kind="sweep", name="sweep", verb=sweep, subject=target, seed=seed or 0, repeat=repeat)
     subject = f"{target} on {rows.name}" if rows else target
     return Plan(checks=(check,), subject=subject, notes=loaded.notes, surroundings=partial(importing_from, Path.cwd()))
 
@@ -84,7 +96,11 @@ def plan_to_judge(trials: Path, target: str | None, wanted: Wanted, *, examples:
         keywords = {name: value for name, value in wanted.keywords().items() if name in ("maximise", "expected")}
         return mltest.judge(rows.x, examples=examples, seed=seed or 0, **keywords)
 
-    check = Check(kind="judge", name="judge", verb=judge, subject=trials.name, seed=seed or 0, source=str(trials))
+    more = ["--examples", str(examples)] if examples is not None else []
+    repeat = shlex.join(["mltest", "sweep", "--judge", str(trials), *more, *wanted.words(), "--seed", str(seed or 0)])
+    check = Check(
+        kind="sweep", name="judge", verb=judge, subject=trials.name, seed=seed or 0, source=str(trials), repeat=repeat
+    )
     return Plan(checks=(check,), subject=trials.name)
 
 

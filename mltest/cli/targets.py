@@ -34,6 +34,8 @@ def plan_for(
     configuration = find_configuration(target)
     if configuration is None:
         assert target is not None
+        if only:
+            raise InvalidInput(f"--only {visible(only[0])}: names a check of a configuration; {visible(target)} is none.")
         return without_configuration(target, data=data, label=label, drop=drop, kind=kind, trust=trust, seed=seed)
     for option, value in (("--data", data), ("--target", label), ("--kind", kind), ("--drop", drop)):
         if value:
@@ -83,6 +85,13 @@ def named_rows(data: str, label: str | None, drop: Sequence[str]) -> Rows:
     )
 
 
+def data_words(data: str | None, label: str | None, drop: Sequence[str]) -> list[str]:
+    """The options that say where rows come from, as they are typed."""
+    if data is None:
+        return []
+    return ["--data", data, *(["--target", label] if label else []), *(f"--drop={column}" for column in drop)]
+
+
 def without_configuration(
     target: str, *, data: str | None, label: str | None, drop: Sequence[str], kind: Any, trust: bool,
     seed: int | None,
@@ -93,8 +102,7 @@ def without_configuration(
     loaded = named_model(target, trust=trust)
     rows = rows_for(loaded.model, named_rows(data, label, drop))
     seed = 0 if seed is None else seed
-    words = ["mltest", "check", target, "--data", data, *(["--target", label] if label else [])]
-    words += [word for column in drop for word in ("--drop", column)] + (["--kind", kind] if kind else [])
+    words = ["mltest", "check", target, *data_words(data, label, drop), *(["--kind", kind] if kind else [])]
     repeat = shlex.join([*words, *(["--trust"] if trust else []), "--seed", str(seed)])
 
     def check(name: str, verb: Any) -> Check:
