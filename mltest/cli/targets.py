@@ -35,7 +35,9 @@ def plan_for(
     if configuration is None:
         assert target is not None
         if only:
-            raise InvalidInput(f"--only {visible(only[0])}: names a check of a configuration; {visible(target)} is none.")
+            raise InvalidInput(
+                f"--only {visible(only[0])}: names a check of a configuration; {visible(target)} is none."
+            )
         return without_configuration(target, data=data, label=label, drop=drop, kind=kind, trust=trust, seed=seed)
     for option, value in (("--data", data), ("--target", label), ("--kind", kind), ("--drop", drop)):
         if value:

@@ -64,6 +64,62 @@ def test_whatever_a_configuration_says(text: str) -> None:
         told(error, path)
 
 
+VALID = """\
+[model]
+object = "door_fuzz:predict"
+kind = "classifier"
+[data]
+file = "valid.csv"
+target = "b"
+drop = ["c"]
+[[relations]]
+name = "one"
+relations = ["determinism"]
+increasing = ["a"]
+protected = { a = [1, 2] }
+range = { a = [0, 9] }
+invariant_under = { f = "door_fuzz:predict" }
+train = true
+max_rows = 3
+[[gradients]]
+only = ["*"]
+search = true
+[[training]]
+build = "door_fuzz:predict"
+[[sweep]]
+objective = "door_fuzz:predict"
+trials = 3
+space.rate = { log = [0.1, 1.0] }
+space.kind = ["x", "y"]
+expected = { rate = 0.5 }
+[[accept]]
+check = "determinism"
+reason = "r"
+by = "b"
+until = 2027-03-31
+measure = 3
+"""
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, VALID.count("\n") - 1), WORDS), min_size=0, max_size=3))
+def test_whatever_a_good_configuration_is_turned_into(changes: list[tuple[int, str]]) -> None:
+    (FOLDER / "door_fuzz.py").write_text("def predict(x, rng=None):\n    return x\n")
+    (FOLDER / "valid.csv").write_text("a,b,c\n1,0,5\n2,1,6\n")
+    lines = VALID.splitlines()
+    for place, word in changes:
+        key, equals, _ = lines[place].partition(" = ")
+        lines[place] = f"{key} = {word}" if equals else lines[place]
+    path = FOLDER / "mltest.toml"
+    path.write_text("\n".join(lines))
+    try:
+        asked = plan(path)
+    except MLTestError as error:
+        told(error, path)
+    else:
+        assert len(asked.checks) == 4
+
+
 @settings(max_examples=100, deadline=None)
 @given(st.binary(max_size=60))
 @example(b"\xef\xbb\xbftitle = 1")
