@@ -108,7 +108,8 @@ class _Fit:
         except ValueError as error:
             self._note_error(observed, error)
             return observed
-        self._describe(observed)
+        with np.errstate(all="ignore"):  # a fit that ran away overflows here too
+            self._describe(observed)
         observed.seconds = time.perf_counter() - self.started
         return observed
 
