@@ -44,8 +44,10 @@ test-long: $(VENV)/.dev  ## run the simulations and calibrations too (an hour or
 	$(BIN)/python -m pytest -n 2 -m "not browser"
 
 test-lowest: $(BIN)/uv  ## run the tests with the oldest dependencies that pyproject.toml allows
-	$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(VENV)-lowest
-	$(BIN)/uv pip install --quiet --python $(VENV)-lowest/bin/python --resolution lowest-direct -e '.[sklearn,dask]' 'pytest-xdist>=3.6' 'sybil>=9.0'
+	$(PYTHON) -m venv --clear $(VENV)-lowest
+	$(VENV)-lowest/bin/python -m pip install --quiet --disable-pip-version-check torch==2.13.0
+	$(BIN)/uv pip install --quiet --python $(VENV)-lowest/bin/python --resolution lowest-direct -e '.[sklearn,dask]' \
+		'arch>=7.0' 'expecttest>=0.2' 'jsonschema>=4.20' 'onnx>=1.17' 'pytest-xdist>=3.6' 'sybil>=9.0'
 	$(VENV)-lowest/bin/python -m pytest -n 2 -m "not long and not browser"
 
 test-browser: $(VENV)/.browser  ## look at the report in Chromium (apt-get install chromium)

@@ -108,6 +108,6 @@ def one_a_layer(activation: Activations, layers: int) -> tuple[Activation, ...]:
 def find_activation(activation: str | Activation) -> Activation:
     if isinstance(activation, Activation):
         return activation
-    if activation in ACTIVATIONS:
-        return ACTIVATIONS[activation]()
+    if (stem := activation.replace("_", "")) in ACTIVATIONS:  # "leaky_relu" is what many people type
+        return ACTIVATIONS[stem]()
     raise InvalidSetting(f"activation is {activation!r}. Pass one of {', '.join(ACTIVATIONS)}, or an Activation.")

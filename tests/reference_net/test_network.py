@@ -271,3 +271,7 @@ def test_initializers_draw_what_their_papers_say(name: str) -> None:
     assert weight.std() == pytest.approx(deviation, rel=0.02)
     if name == "orthogonal":
         np.testing.assert_allclose(weight.T @ weight, np.eye(200), atol=1e-12)
+
+
+def test_an_activation_may_be_spelt_with_an_underscore() -> None:
+    assert rn.deep_network(4, (3,), 2, "leaky_relu") == rn.deep_network(4, (3,), 2, "leakyrelu")
