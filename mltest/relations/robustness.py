@@ -91,6 +91,7 @@ def margin_consistency(case: Case) -> Finding:
     source="Breiman et al. 1984; Breiman 2001",
     needs=("train", "regressor"),
     families=("tree", "forest", "knn"),
+    not_for=("own_predict",),
     after=("determinism",),
 )
 def range_of_regressor(case: Case) -> Finding:

@@ -96,7 +96,7 @@ def monotone_features(x: Any, y: Array, z: Any, rng: np.random.Generator) -> Ret
     source="Ng 2004, Feature selection, L1 vs. L2 regularization, and rotational invariance",
     needs=("table", "numeric table"),
     families=("knn", "ridge", "least_squares"),
-    not_for=(*HIDDEN, *SCALED, "normalised_rows"),
+    not_for=(*HIDDEN, *SCALED, "normalised_rows", "own_predict", "positive", "not_euclidean"),
 )
 def rotation_of_features(x: Any, y: Array, z: Any, rng: np.random.Generator) -> Retraining:
     turned, _r = np.linalg.qr(rng.normal(size=(x.shape[1], x.shape[1])))

@@ -22,7 +22,7 @@ ORDER_COUNTS = ("cross_validated", "sgd", "shuffle", "meta", "warm_start", "clus
 DRAWN = (*ORDER_COUNTS, "forest", "boosting", "histogram_boosting", "net", "knn", "early_stopping", "min_samples_leaf",
          "min_samples_split", "radius_neighbours", "gaussian_process", "linear_svm", "svm", "robust_scaled",
          "quantile_scaled", "standardised", "min_max_scaled", "projected", "transformed", "lasso", "robust_linear",
-         "max_features")  # fmt: skip
+         "max_features", "own_random_state")  # fmt: skip
 
 
 @retrained(
@@ -41,7 +41,7 @@ def training_row_permutation(x: Any, y: Array, z: Any, rng: np.random.Generator)
     catches="sums where means are meant; duplicates dropped; a regularisation that forgets the number of rows",
     source="Xie et al. 2011, MR-3.1; Dwarakanath et al. 2018",
     families=("tree", "gaussian_bayes", "least_squares", "discriminant", "dummy", "centroid"),
-    not_for=("min_samples_leaf", "min_samples_split", "meta", "max_features"),
+    not_for=("min_samples_leaf", "min_samples_split", "meta", "max_features", "own_random_state"),
 )
 def training_duplication(x: Any, y: Array, z: Any, rng: np.random.Generator) -> Retraining:
     return Retraining(join(x, x), np.concatenate([y, y]))
@@ -135,6 +135,7 @@ def weight_scale(x: Any, y: Array, z: Any, rng: np.random.Generator) -> Retraini
     stage="training",
     needs=("train", "classifier"),
     families=("knn",),
+    not_for=("own_predict",),
     after=("seed_determinism",),
 )
 def consistent_addition(case: Case) -> Finding:

@@ -48,7 +48,7 @@ def _spread(y: Array) -> float:
     source="Murphy et al. 2008, additive and multiplicative relations",
     needs=("regressor",),
     families=("least_squares", "tree", "forest", "knn", "ridge", "radius_neighbours", "boosting", "histogram_boosting"),
-    not_for=(*ORDER_COUNTS, "no_intercept", "meta"),
+    not_for=(*ORDER_COUNTS, "no_intercept", "meta", "own_predict"),
 )
 def target_affine(x: Any, y: Array, z: Any, rng: np.random.Generator) -> Retraining:
     # A shift that counts beside the target's own spread.
@@ -65,7 +65,7 @@ def target_affine(x: Any, y: Array, z: Any, rng: np.random.Generator) -> Retrain
     source="Murphy et al. 2008, invertive relations",
     needs=("regressor",),
     families=("least_squares", "ridge", "lasso", "knn", "tree", "forest", "boosting", "svm"),
-    not_for=(*ORDER_COUNTS, "meta"),
+    not_for=(*ORDER_COUNTS, "meta", "own_predict", "positive"),
 )
 def target_negation(x: Any, y: Array, z: Any, rng: np.random.Generator) -> Retraining:
     return Retraining(x, -y.astype(float), expected=lambda answers: -answers)
