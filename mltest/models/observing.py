@@ -41,7 +41,6 @@ class Change:
     fresh_start: bool = False  # initial parameters drawn anew by each layer's own rule
     scaled_inputs: bool = False  # features to mean 0 and spread 1
     scaled_targets: bool = False  # targets of a regression likewise
-    first_rows: int = 0  # train on so many rows only, all of them in each batch
     epochs: int = 0  # so many in place of the program's own
 
     @property
@@ -72,7 +71,6 @@ class WeightLayer:
     bias: float = 0.0  # the largest initial bias, in absolute value
     usual_bias: float | None = None
     equal_units: bool = False  # units start equal to the bit
-    pretrained: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -173,7 +171,6 @@ class LossFacts:
     targets_low: float = float("nan")
     targets_high: float = float("nan")
     on_simplex: bool = False
-    takes_logits: bool = False
     targets_reordered: bool = False  # the loss saw targets in another order than the step was given
     last_layer: str = ""  # the last one with weights
     last_activation: str = ""  # the module of the last activation, or the layer that feeds it
@@ -193,7 +190,6 @@ class Observed:
     ordered: Rows | None = None  # training rows in the order of the data, where batches are drawn by mltest
     layers: tuple[WeightLayer, ...] = ()
     normalised: bool = False  # there is a normalising layer
-    normalised_first: bool = False  # before or right after the first weights
     adaptive: bool = False  # the optimiser divides by the size of the gradient
     losses: list[float] = field(default_factory=list)  # one a step
     rates: list[float] = field(default_factory=list)  # one a step
@@ -212,7 +208,6 @@ class Observed:
     cut: tuple[str, ...] | None = None  # trainable parameters that are used and get no gradient
     cut_after: str = ""  # the layer nearest the output that gets none
     ascends: bool = False  # the optimiser goes up the gradient
-    unchanged: tuple[str, ...] | None = None  # with a gradient and an optimiser, and yet the same to the bit
     affine: bool | None = None
     symmetric: tuple[str, ...] | None = None  # hidden layers whose units start equal and get equal gradients
     evaluating_in_step: tuple[str, ...] | None = None  # dropout and normalisation in evaluation mode in a step

@@ -129,7 +129,7 @@ def input_scale(observed: Observed) -> tuple[float, float] | None:
     x = observed.seen_inputs[0] if observed.seen_inputs is not None else None
     if x is None and observed.train is not None:
         x = observed.train.x.reshape(len(observed.train.x), -1)
-    if x is None or x.dtype.kind != "f" or observed.normalised_first or not np.all(np.isfinite(x)):
+    if x is None or x.dtype.kind != "f" or not np.all(np.isfinite(x)):
         return None
     spread = x.std(axis=0)
     alive = spread > 1e-9 * np.maximum(np.abs(x).max(axis=0), 1e-30)

@@ -1,9 +1,8 @@
-"""Runs a training program of `reference_net` and fills an `Observed`; interventions are members of one population."""
+"""Runs a training program of `reference_net` and fills an `Observed`."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -38,30 +37,10 @@ def observe(program: Program, change: Change, seed: int) -> Observed:
     Raises:
         InvalidInput: the program has a step of its own, or its data is no pair of arrays.
     """
-    return _Member(program, change, seed).alone()
+    return _Run(program, change, seed).observed()
 
 
-def observe_many(program: Program, changes: Sequence[Change], seed: int) -> list[Observed]:
-    """Run the program once for each change, those that differ in numbers alone as members of one population."""
-    members = [_Member(program, change, seed) for change in changes]
-    if len({member.shape for member in members}) > 1 or any(member.change.unregularised for member in members):
-        return [member.alone() for member in members]
-    first = members[0]
-    start = {name: np.stack([m.start[name] for m in members]) for name in first.start}
-    rates = np.array([m.optimizer.learning_rate for m in members])
-    validation = None
-    if first.validation is not None:
-        pairs = [m.validation for m in members if m.validation is not None]
-        validation = np.stack([x for x, _ in pairs]), np.stack([y for _, y in pairs])
-    history = rn.fit(
-        first.network, start, np.stack([m.x for m in members]), np.stack([m.y for m in members]),
-        optimizer=replace(first.optimizer, learning_rate=rates), epochs=first.epochs, batch_size=first.batch_size,
-        seed=np.full(len(members), seed), validation=validation,
-    )  # fmt: skip
-    return [member.seen(history, number) for number, member in enumerate(members)]
-
-
-class _Member:
+class _Run:
     """One program with one change: what it starts from, and what is seen of it."""
 
     def __init__(self, program: Program, change: Change, seed: int) -> None:
@@ -90,7 +69,6 @@ class _Member:
         self.epochs = change.epochs or program.epochs
         self.batch_size = program.batch_size
         self._alter()
-        self.shape = (self.x.shape, self.epochs, self.batch_size)
 
     def _alter(self) -> None:
         change = self.change
@@ -100,9 +78,6 @@ class _Member:
                 self.optimizer = replace(self.optimizer, weight_decay=0.0)
             layers = tuple(replace(x, rate=0.0) if isinstance(x, rn.Dropout) else x for x in self.network.layers)
             self.network = replace(self.network, layers=layers)
-        if change.first_rows:
-            self.x, self.y = self.x[: change.first_rows], self.y[: change.first_rows]
-            self.batch_size = change.first_rows
         self.scale_y = (0.0, 1.0)
         if change.scaled_inputs:
             axes = 0 if self.x.ndim == 2 else tuple(range(self.x.ndim))
@@ -116,14 +91,14 @@ class _Member:
             self.scale_y = mean, spread
             self.y = (self.y - mean) / spread
 
-    def alone(self) -> Observed:
-        """Run by itself: first one epoch with an eye on each step, then the whole."""
+    def observed(self) -> Observed:
+        """First one epoch with an eye on each step, then the whole."""
         close: list[StepSeen] = []
         after: dict[str, Array] = {}
         if self.change.nothing:
             after = self._first_epoch(close)
         history = self._fit(self.epochs, None)
-        observed = self.seen(history, None)
+        observed = self._seen(history)
         observed.steps = close
         if self.change.nothing:
             observed.moments = self._moments(after, history.parameters)
@@ -157,16 +132,11 @@ class _Member:
     def weight_names(self) -> list[str]:
         return [name for name in self.network.parameter_shapes if name.endswith(".weight")]
 
-    def seen(self, history: Any, number: int | None) -> Observed:
-        """What a history shows of this member; `number` is its place in the population."""
-
-        def pick(values: Array) -> Array:
-            return values if number is None else values[..., number]
-
-        parameters = {n: v if number is None else v[number] for n, v in history.parameters.items()}
+    def _seen(self, history: Any) -> Observed:
+        parameters = dict(history.parameters)
         model = rn.Model(self.network, parameters)
-        losses = [float(v) for v in pick(history.loss)]
-        done = int(pick(history.epochs))
+        losses = [float(v) for v in history.loss]
+        done = int(history.epochs)
         observed = Observed(
             framework="reference_net", task=self.task, epochs_planned=self.epochs, change=self.change, seed=self.seed,
             train=_rows(*self.given[:2]), validation=None if self.given[2] is None else _rows(*self.given[2]),
@@ -180,7 +150,7 @@ class _Member:
         observed.ordered = observed.train
         observed.symmetric = self._symmetric(parameters)
         observed.affine = self._affine()
-        if bool(pick(history.diverged)):
+        if bool(history.diverged):
             observed.stopped = "the loss is not finite"
             observed.non_finite = NonFinite("loss", "", "", 0.0, done, done)
         else:
@@ -189,14 +159,14 @@ class _Member:
                 None if self.validation is None else self._answers(model, self.validation[0][:KEPT_ROWS]),
             )
         train_score = float("nan")
-        if observed.predictions is not None and observed.train is not None and not self.change.first_rows:
+        if observed.predictions is not None and observed.train is not None:
             train_score = score(observed.predictions[0], observed.train.y, self.task)
-        self._epochs(observed, history, pick, done, train_score)
+        self._epochs(observed, history, done, train_score)
         observed.seconds = time.perf_counter() - self.started
         return observed
 
-    def _epochs(self, observed: Observed, history: Any, pick: Any, done: int, train_score: float) -> None:
-        columns = [pick(getattr(history, n)) for n in ("loss", "accuracy", "validation_accuracy", "validation_loss")]
+    def _epochs(self, observed: Observed, history: Any, done: int, train_score: float) -> None:
+        columns = [getattr(history, n) for n in ("loss", "accuracy", "validation_accuracy", "validation_loss")]
         for epoch in range(done):
             loss, accuracy, validation, validation_loss = (float(column[epoch]) for column in columns)
             observed.epochs.append(

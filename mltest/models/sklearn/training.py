@@ -82,8 +82,6 @@ class _Fit:
             estimator.set_params(alpha=0.0)
         if change.epochs:
             estimator.set_params(max_iter=change.epochs)
-        if change.first_rows:
-            self.x, self.y = self.x[: change.first_rows], self.y[: change.first_rows]
         if change.scaled_inputs:
             mean, spread = self.x.mean(axis=0), self.x.std(axis=0)
             spread = np.where(spread > 1e-12, spread, 1.0)

@@ -50,13 +50,10 @@ class Batches:
         data: `(x, y)` or anything that yields batches; a generator is read once and kept.
         size: rows a batch when the data is `(x, y)`.
         shuffle: draw a new order of the rows each time; a loader's order is its own.
-        first_rows: only so many rows, all in one batch.
     """
 
-    def __init__(
-        self, data: Any, dtype: Any, *, size: int, shuffle: bool, seed: int, name: str, first_rows: int = 0
-    ) -> None:
-        self.name, self.size, self.shuffle, self.first_rows = name, size, shuffle, first_rows
+    def __init__(self, data: Any, dtype: Any, *, size: int, shuffle: bool, seed: int, name: str) -> None:
+        self.name, self.size, self.shuffle = name, size, shuffle
         self.pair: Batch | None = None
         if is_pair(data):
             check_pair(data, name)
@@ -69,9 +66,7 @@ class Batches:
         self.generator = torch.Generator().manual_seed(seed)
 
     def __iter__(self) -> Iterator[Batch]:
-        if self.first_rows:
-            yield self._first()
-        elif self.pair is not None:
+        if self.pair is not None:
             yield from self._cut(*self.pair)
         else:
             yield from self._pass_through()
@@ -98,16 +93,6 @@ class Batches:
             yield (as_tensor(x, self.dtype), as_tensor(y, self.dtype)) if convertible else (x, y)
         if number < 0:
             raise InvalidInput(f"Training: {self.name} yields no batch. Pass a loader of one batch or more.")
-
-    def _first(self) -> Batch:
-        parts: list[Batch] = []
-        source = self._cut(*self.pair) if self.pair is not None else self._pass_through()
-        for x, y in source:
-            parts.append((x, y))
-            if sum(len(part[1]) for part in parts) >= self.first_rows:
-                break
-        x = torch.cat([part[0] for part in parts])[: self.first_rows]
-        return x, torch.cat([part[1] for part in parts])[: self.first_rows]
 
 
 def merged(batches: list[Batch], size: int = 1_000) -> list[Batch]:

@@ -19,13 +19,13 @@ PROBED_ROWS = 384  # rows that activations are looked at over, at first
 
 
 def structure_of(
-    observed: Observed, watch: StepWatch, seen: Seen | None, layers: tuple[WeightLayer, ...], start: list[Any],
+    observed: Observed, watch: StepWatch, seen: Seen | None, layers: tuple[WeightLayer, ...],
     optimizers: list[Any], before: Mapping[str, Any] | None = None,
 ) -> None:  # fmt: skip
     """Fill in layers, steps, and who holds, uses and reaches which parameter.
 
-    `start` are parameters and buffers before the first step; `before` is `membership` at that time: what was true then
-    counts, since a program may freeze and release as it goes.
+    `before` is `membership` before the first step: what was true then counts, since a program may freeze and release
+    as it goes.
     """
     inner = watch.inner
     order = {name: place for place, name in enumerate(dict.fromkeys(seen.layers if seen is not None else []))}
@@ -43,7 +43,7 @@ def structure_of(
         setattr(observed, name, value)
     _modes(observed, watch)
     if seen is not None and watch.optimizer_steps:
-        _reach(observed, watch, seen, start)
+        _reach(observed, watch, seen)
 
 
 def _modes(observed: Observed, watch: StepWatch) -> None:
@@ -55,19 +55,14 @@ def _modes(observed: Observed, watch: StepWatch) -> None:
         observed.normalising_layer = watch.normalising_layer
 
 
-def _reach(observed: Observed, watch: StepWatch, seen: Seen, start: list[Any]) -> None:
-    """Which parameters are never called, which get no gradient, which never change, which start and stay equal."""
+def _reach(observed: Observed, watch: StepWatch, seen: Seen) -> None:
+    """Which parameters are never called, which get no gradient, which start and stay equal."""
     called, weighty = set(seen.layers), set(watch.weights)
     lacking = watch.without_gradient
     observed.unused = tuple(n for n in lacking if layer_of(n) in weighty and layer_of(n) not in called)
     observed.cut = tuple(n for n in lacking if layer_of(n) in called)
     cut_layers = {layer_of(name) for name in observed.cut}
     observed.cut_after = next((name for name in reversed(seen.layers) if name in cut_layers), "")
-    first = dict(zip((name for name, _ in watch.inner.named_parameters()), start, strict=False))
-    observed.unchanged = tuple(
-        name for name, p in watch.inner.named_parameters()
-        if p.requires_grad and name in watch.with_gradient and torch.equal(p.detach(), first[name])
-    )  # fmt: skip
     hidden = set(list(dict.fromkeys(seen.layers))[:-1])
     observed.symmetric = tuple(
         layer.name for layer in observed.layers

@@ -136,7 +136,7 @@ class LoopWatch:
         if watch.backward_passes:
             first = watch.losses[0] if watch.losses else float("nan")
             observed.loss = loss_facts(watch, self.seen, task, y, first)
-        structure_of(observed, watch, self.seen, self.layers, self.states["start"], self.optimizers)
+        structure_of(observed, watch, self.seen, self.layers, self.optimizers)
         observed.weight_decay, observed.dropout, observed.dropout_layer = regularisation(self.model, self.optimizers)
         self.states["end"] = self._state()
         observed.moments = moments_of(self.inner, watch, self.states)

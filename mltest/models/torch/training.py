@@ -120,9 +120,8 @@ class _Run:
         self.observed = self._go()
 
     def _batches(self, data: Any, name: str, *, shuffle: bool) -> Batches:
-        first = self.change.first_rows if shuffle else 0
         size = self.program.batch_size if shuffle else 1_000
-        return Batches(data, self.dtype, size=size, shuffle=shuffle, seed=self.seed, name=name, first_rows=first)
+        return Batches(data, self.dtype, size=size, shuffle=shuffle, seed=self.seed, name=name)
 
     # -- the run
 
@@ -488,9 +487,7 @@ class _Run:
             observed.validation = self._validation_rows()
         if self.train.pair is not None:
             observed.ordered = self._rows([(x[:ORDERED_ROWS], y[:ORDERED_ROWS]) for x, y in [self.train.pair]])
-        structure_of(
-            observed, watch, self.witnessed, self.layers_at_start, self.states["start"], self.optimizers, self.structure
-        )
+        structure_of(observed, watch, self.witnessed, self.layers_at_start, self.optimizers, self.structure)
         self._modes(observed)
         observed.weight_decay, observed.dropout, observed.dropout_layer = regularisation(self.model, self.optimizers)
         self._moments(observed)

@@ -100,7 +100,6 @@ class StepWatch:
         self.output: Any = None
         self.output_gradient: Any = None
         self.without_gradient: list[str] = []
-        self.with_gradient: set[str] = set()
         self._own = {id(p) for p in self.inner.parameters()}
         self._names = {id(p): name for name, p in self.inner.named_parameters()}
         owners = weight_owners(self.inner)
@@ -293,11 +292,8 @@ class StepWatch:
 
     def _note_missing_gradients(self) -> None:
         for name, parameter in self.inner.named_parameters():
-            if parameter.requires_grad:
-                if parameter.grad is None:
-                    self.without_gradient.append(name)
-                else:
-                    self.with_gradient.add(name)
+            if parameter.requires_grad and parameter.grad is None:
+                self.without_gradient.append(name)
 
     def _gradient_is_finite(self) -> bool:
         held = [p.grad for p in self._parameters if p.grad is not None and not p.grad.is_sparse]
