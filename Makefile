@@ -38,17 +38,18 @@ demo: $(VENV)/.demo  ## check real models on real data, and write reports/index.
 	$(BIN)/python -m mltest demo
 
 test: $(VENV)/.dev  ## set up and run the tests
-	$(BIN)/python -m pytest -n 2 -m "not long and not browser"
+	$(BIN)/python -m pytest -n 2 -m "not long and not browser" tests
+	$(BIN)/python -m pytest docs README.md  # one process: the blocks of a page use what earlier ones made
 
 test-long: $(VENV)/.dev  ## run the simulations and calibrations too (an hour or more)
-	$(BIN)/python -m pytest -n 2 -m "not browser"
+	$(BIN)/python -m pytest -n 2 -m "not browser" tests
 
 test-lowest: $(BIN)/uv  ## run the tests with the oldest dependencies that pyproject.toml allows
 	$(PYTHON) -m venv --clear $(VENV)-lowest
 	$(VENV)-lowest/bin/python -m pip install --quiet --disable-pip-version-check torch==2.13.0
 	$(BIN)/uv pip install --quiet --python $(VENV)-lowest/bin/python --resolution lowest-direct -e '.[sklearn,dask]' \
 		'arch>=7.0' 'expecttest>=0.2' 'jsonschema>=4.20' 'onnx>=1.17' 'pytest-xdist>=3.6' 'sybil>=9.0'
-	$(VENV)-lowest/bin/python -m pytest -n 2 -m "not long and not browser"
+	$(VENV)-lowest/bin/python -m pytest -n 2 -m "not long and not browser" tests
 
 test-browser: $(VENV)/.browser  ## look at the report in Chromium (apt-get install chromium)
 	$(BIN)/python -m pytest -m browser
