@@ -7,6 +7,7 @@ import inspect
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self, cast
 
@@ -17,6 +18,17 @@ from mltest.errors import InvalidInput, ModelError
 from mltest.models.capabilities import Array, Kind, Predicts, Traits
 
 _SWITCHING = threading.RLock()
+
+
+@dataclass
+class _Switched:
+    """The modes a Module's parts were in before the first thread asked it, and how many threads are asking it now."""
+
+    modes: list[tuple[torch.nn.Module, bool]]
+    users: int = 0
+
+
+_SWITCHED: dict[int, _Switched] = {}
 
 
 class Module:
@@ -106,18 +118,24 @@ def adapt(model: Any) -> Predicts:
 
 @contextmanager
 def _evaluating(model: torch.nn.Module) -> Iterator[None]:
-    """Eval mode, and afterwards the mode each part was in: parts of one model may differ."""
-    if not any(part.training for part in model.modules()):
+    """Eval mode, and afterwards the mode each part was in: parts of one model may differ.
+
+    The first thread in switches and the last one out puts back, so that none is switched under another's forward.
+    """
+    with _SWITCHING:
+        switched = _SWITCHED.setdefault(id(model), _Switched([(part, part.training) for part in model.modules()]))
+        if switched.users == 0 and any(training for _, training in switched.modes):
+            model.eval()
+        switched.users += 1
+    try:
         yield
-        return
-    with _SWITCHING:  # two threads must not take each other's switch for the tester's mode
-        modes = [(part, part.training) for part in model.modules()]
-        model.eval()
-        try:
-            yield
-        finally:
-            for part, training in modes:
-                part.training = training
+    finally:
+        with _SWITCHING:
+            switched.users -= 1
+            if switched.users == 0:
+                del _SWITCHED[id(model)]
+                for part, training in switched.modes:
+                    part.training = training
 
 
 def _array(answer: Any) -> Array:
