@@ -229,6 +229,30 @@ def test_brushing_an_axis_keeps_the_lines_inside(open_report: Open) -> None:
     assert page.locator("svg.faded").count() == 0
 
 
+def test_an_axis_is_brushed_by_keys_too(open_report: Open) -> None:
+    opened = open_report(runs.a_run(runs.a_result("sweep", evidence=runs.sweep_evidence(80))))
+    page, every = opened.page, opened.page.locator("svg.parallel path[data-row]").count()
+    axis = page.get_by_role("slider").last  # the axes are announced as what they are
+    axis.focus()
+    page.keyboard.press("ArrowUp")
+    kept = page.locator("path.kept").count()
+    assert 0 < kept < every
+    assert axis.get_attribute("aria-valuetext") == f"{kept} / {every}"
+    heights = [float(axis.get_attribute("aria-valuenow"))]
+    for _ in range(12):  # up to the end of the axis, and not beyond it
+        page.keyboard.press("ArrowUp")
+        heights.append(float(axis.get_attribute("aria-valuenow")))
+    assert heights == sorted(heights)
+    assert heights[0] < 20 < 80 < heights[-1] == heights[-2] < 100
+    narrow = page.locator("path.kept").count()
+    for _ in range(9):  # down to the other end
+        page.keyboard.press("Shift+ArrowDown")
+    assert page.locator("path.kept").count() == every > narrow
+    page.keyboard.press("Escape")
+    assert page.locator("svg.faded").count() == 0
+    assert not opened.complaints
+
+
 def test_a_table_is_sorted_by_its_heads_and_numbers_by_value(open_report: Open) -> None:
     page = open_report(runs.a_run(runs.a_result("sweep", evidence=(runs.trials_table(30),)))).page
     head = page.locator("th", has_text="accuracy")

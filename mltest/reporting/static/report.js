@@ -185,7 +185,7 @@
     for (const path of all(".near")) path.classList.remove("near");
   };
 
-  /* Parallel coordinates: the line under the pointer, and brushes along the axes. */
+  /* Parallel coordinates: the line under the pointer, and brushes along the axes, by pointer and by keys. */
   const lines = new WeakMap();
   const linesOf = (svg) => {
     if (!lines.has(svg)) {
@@ -215,13 +215,38 @@
     if (best[1] && tell(svg.closest("figure"), best[1].row, event)) best[1].path.classList.add("near");
   };
   const brushes = new WeakMap();
+  const brushesOf = (svg) => {
+    if (!brushes.has(svg)) brushes.set(svg, new Map());
+    return brushes.get(svg);
+  };
   const brush = (svg) => {
-    const held = brushes.get(svg);
+    const held = brushesOf(svg);
     svg.classList.toggle("faded", held.size > 0);
+    let count = 0;
     for (const { path, points } of linesOf(svg)) {
       const kept = [...held].every(([x, { low, high }]) => points.some((p) => p[0] === x && p[1] >= low && p[1] <= high));
       path.classList.toggle("kept", kept);
+      count += kept;
     }
+    for (const strip of all(".strip", svg)) {
+      const { from, to } = ends(strip), { low, high } = held.get(+strip.dataset.x) || { low: from, high: to };
+      strip.ariaValueNow = Math.round((100 * (to - (low + high) / 2)) / (to - from));
+      strip.ariaValueText = `${count} / ${linesOf(svg).length}`;
+    }
+  };
+  /* Keep what passes this axis between two heights; without heights, everything. */
+  const setBrush = (svg, x, low, high) => {
+    const held = brushesOf(svg);
+    const box = (held.get(x) || { box: document.createElementNS("http://www.w3.org/2000/svg", "rect") }).box;
+    if (high - low >= 4) {
+      for (const [name, given] of [["class", "brush"], ["x", x - 8], ["width", 16], ["y", low], ["height", high - low]]) box.setAttribute(name, given);
+      svg.append(box);
+      held.set(x, { low, high, box });
+    } else {
+      box.remove();
+      held.delete(x);
+    }
+    brush(svg);
   };
   const startBrush = (svg, event) => {
     const at = inside(svg, event);
@@ -230,28 +255,40 @@
     event.preventDefault();
     svg.setPointerCapture(event.pointerId);
     const x = +strip.dataset.x;
-    if (!brushes.has(svg)) brushes.set(svg, new Map());
-    const held = brushes.get(svg);
-    if (held.has(x)) held.get(x).box.remove();
-    held.delete(x);
-    const box = document.createElementNS("http://www.w3.org/2000/svg", "rect");
-    box.setAttribute("class", "brush");
-    box.setAttribute("x", x - 8);
-    box.setAttribute("width", 16);
+    setBrush(svg, x);
     const move = (next) => {
       const now = inside(svg, next).y;
-      const [low, high] = [Math.min(at.y, now), Math.max(at.y, now)];
-      if (high - low < 4) return;
-      box.setAttribute("y", low);
-      box.setAttribute("height", high - low);
-      svg.append(box);
-      held.set(x, { low, high, box });
-      brush(svg);
+      if (Math.abs(now - at.y) >= 4) setBrush(svg, x, Math.min(at.y, now), Math.max(at.y, now));
     };
     svg.addEventListener("pointermove", move);
     svg.addEventListener("pointerup", () => svg.removeEventListener("pointermove", move), { once: true });
-    brush(svg);
   };
+  const ends = (strip) => {
+    const [from, to] = strip.getAttribute("d").match(/ ([\d.]+)V([\d.]+)/).slice(1).map(Number);
+    return { from, to };
+  };
+  /* The same by keys: arrows move the brush, with Shift they make it wider or narrower, Escape takes it away. */
+  const brushByKey = (svg, strip, event) => {
+    const way = { ArrowUp: -1, ArrowDown: 1 }[event.key];
+    if (!way && event.key !== "Escape") return;
+    event.preventDefault();
+    const x = +strip.dataset.x, { from, to } = ends(strip), step = (to - from) / 12;
+    if (!way) return setBrush(svg, x);
+    const held = brushesOf(svg).get(x);
+    if (!held) return way > 0 ? setBrush(svg, x, from, from + 3 * step) : setBrush(svg, x, to - 3 * step, to);
+    let { low, high } = held;
+    if (event.shiftKey) high = Math.max(low + step, Math.min(to, high + way * step));
+    else [low, high] = [low, high].map((one) => one + Math.max(from - low, Math.min(to - high, way * step)));
+    setBrush(svg, x, low, high);
+  };
+  for (const svg of all("svg.parallel")) {
+    svg.setAttribute("role", "group");
+    for (const strip of all(".strip", svg)) {
+      for (const [name, given] of [["tabindex", 0], ["role", "slider"], ["aria-orientation", "vertical"], ["aria-label", strip.nextElementSibling.textContent]]) strip.setAttribute(name, given);
+      strip.addEventListener("keydown", (event) => brushByKey(svg, strip, event));
+    }
+    brush(svg);
+  }
 
   const kinds = { plot: hoverPlot, heat: hoverHeat, parallel: hoverParallel };
   let waiting = 0;
