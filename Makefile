@@ -62,10 +62,15 @@ lint: $(VENV)/.dev  ## ruff and mypy --strict
 docs: $(VENV)/.docs  ## build the documentation into site/, warnings are errors
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
+messages: $(VENV)/.dev  ## collect what is said into mltest/locales/mltest.pot, for translators
+	@mkdir -p mltest/locales
+	$(BIN)/pybabel --quiet extract --mapping-file pyproject.toml --keywords noted --keywords translate \
+		--keywords plural:1,2 --project mltest --output-file mltest/locales/mltest.pot mltest
+
 bench: $(VENV)/.dev  ## measure the claims beside the peers; prints ratios
 	$(BIN)/python -m benchmarks
 
 clean:  ## remove what the targets made
 	rm -rf $(VENV) $(VENV)-lowest site dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
-.PHONY: help demo test test-long test-lowest test-browser lint docs bench clean
+.PHONY: help demo test test-long test-lowest test-browser lint docs messages bench clean

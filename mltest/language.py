@@ -30,6 +30,11 @@ def translate(message: str) -> str:
     return catalogue(language()).gettext(message)
 
 
+def noted(message: str) -> str:
+    """A message that is declared now and translated when it is said; so `make messages` finds it."""
+    return message
+
+
 def plural(singular: str, many: str, count: int) -> str:
     """The form that suits `count`, in the language of the run."""
     return catalogue(language()).ngettext(singular, many, count)

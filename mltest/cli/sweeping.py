@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -63,7 +63,7 @@ def plan_to_sweep(
         plan = configured(configuration, seed=seed, trust=trust, sweep=keywords)
         if not any(check.kind == "sweep" for check in plan.checks):
             raise InvalidConfiguration(f"{visible(configuration)}:1: there is no table [[sweep]]; add one.")
-        return plan.only(["sweep"])
+        return repeated_by(plan.only(["sweep"]), [str(configuration), *wanted.words(), *(["--trust"] if trust else [])])
     assert target is not None
     space = read_space(wanted.space)
     loaded = named_model(target, trust=trust)
@@ -80,6 +80,15 @@ def plan_to_sweep(
     check = Check(kind="sweep", name="sweep", verb=sweep, subject=target, seed=seed or 0, repeat=repeat)
     subject = f"{target} on {rows.name}" if rows else target
     return Plan(checks=(check,), subject=subject, notes=loaded.notes, surroundings=partial(importing_from, Path.cwd()))
+
+
+def repeated_by(plan: Plan, words: Sequence[str]) -> Plan:
+    """The plan, each check repeated by this command: its options took the place of the configuration's."""
+    checks = (
+        replace(check, repeat=shlex.join(["mltest", "sweep", *words, "--seed", str(check.seed)]))
+        for check in plan.checks
+    )
+    return replace(plan, checks=tuple(checks))
 
 
 def plan_to_judge(trials: Path, target: str | None, wanted: Wanted, *, examples: int | None, seed: int | None) -> Plan:

@@ -49,7 +49,7 @@ def load_model(path: Path, *, trust: bool = False) -> Loaded:
     if not trust:
         raise UnreadableFile(
             f"{visible(path)}: reading a {suffix} file runs code that its author put there. If you trust them, "
-            "repeat with --trust."
+            "repeat with --trust (in pytest: --mltest-trust)."
         )
     return _trusted(path, _RUNNING_CODE[suffix])
 

@@ -50,7 +50,7 @@ def plan(path: Path, *, seed: int | None = None, trust: bool = False, sweep: Map
     refuse(path, [*document.mistakes, *planner.mistakes])
     model, rows = planner.model, planner.rows
     return Plan(
-        checks=_uniquely_named(checks, path),
+        checks=_uniquely_named(checks, path, trust),
         title=document.title or "mltest",
         subject=" on ".join(part for part in (planner.model_name, rows.name if rows else "") if part),
         accepted=acceptances(document),
@@ -200,7 +200,7 @@ def _word(name: str) -> str:
     return re.sub(r"[^\w.-]+", "-", name).strip("-")[:60] or "unnamed"
 
 
-def _uniquely_named(checks: list[Check], path: Path) -> tuple[Check, ...]:
+def _uniquely_named(checks: list[Check], path: Path, trust: bool) -> tuple[Check, ...]:
     """`relations`, `relations-2`, … where a table has no name or two share one; each with the line to repeat it."""
     seen: set[str] = set()
     unique = []
@@ -208,6 +208,6 @@ def _uniquely_named(checks: list[Check], path: Path) -> tuple[Check, ...]:
         names = (check.name if count == 1 else f"{check.name}-{count}" for count in itertools.count(1))
         name = next(name for name in names if name not in seen)
         seen.add(name)
-        repeat = shlex.join(["mltest", "check", str(path), "--only", name, "--seed", str(check.seed)])
-        unique.append(replace(check, name=name, repeat=repeat))
+        words = ["mltest", "check", str(path), "--only", name, *(["--trust"] if trust else [])]
+        unique.append(replace(check, name=name, repeat=shlex.join([*words, "--seed", str(check.seed)])))
     return tuple(unique)

@@ -28,6 +28,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--mltest-report", metavar="PATH", help="write the HTML report of every check of mltest")
     group.addoption("--mltest-json", metavar="PATH", help="write every check of mltest as JSON")
     group.addoption("--mltest-seed", metavar="N", type=int, help="the seed of every check of mltest that names none")
+    group.addoption(
+        "--mltest-trust", action="store_true", help="read models whose files can run code: pickle, joblib, skops"
+    )
     parser.addini("mltest_report", "where the HTML report goes, relative to the rootdir", default="")
     parser.addini("mltest_json", "where the JSON goes, relative to the rootdir", default="")
     parser.addini("mltest_seed", "the seed of every check of mltest that names none", default="")

@@ -28,7 +28,8 @@ class ConfigurationFile(pytest.File):
         from mltest.pytest_plugin import seed_of
 
         shown = Path(os.path.relpath(self.path, self.config.invocation_params.dir))
-        asked = plan(shown if shown.exists() else self.path, seed=seed_of(self.config))
+        trust = self.config.getoption("--mltest-trust")
+        asked = plan(shown if shown.exists() else self.path, seed=seed_of(self.config), trust=trust)
         for check in asked.checks:
             yield CheckItem.from_parent(self, name=check.name, check=check, plan=asked)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 import subprocess
 import sys
 from pathlib import Path
@@ -253,6 +254,24 @@ def test_a_result_that_is_no_plain_data_breaks_nothing(suite: pytest.Pytester) -
     (found,) = Run.load(suite.path / "run.json")
     assert found.outcome == "error"
     assert "cannot be written" in found.message
+
+
+def test_a_model_that_runs_code_needs_the_testers_trust(suite: pytest.Pytester) -> None:
+    tree = pytest.importorskip("sklearn.tree").DecisionTreeClassifier(random_state=0).fit([[0.0], [1.0]], [0, 1])
+    (suite.path / "model.pkl").write_bytes(pickle.dumps(tree))
+    (suite.path / "mltest.toml").write_text('[model]\nfile = "model.pkl"\n[data]\nfile = "rows.csv"\n[[relations]]\n')
+    refused = suite.runpytest("mltest.toml")
+    refused.assert_outcomes(errors=1)
+    refused.stdout.fnmatch_lines(["*in pytest: --mltest-trust*"])
+    suite.runpytest("mltest.toml", "--mltest-trust").assert_outcomes(passed=1)
+
+
+def test_checks_are_spread_over_workers_and_reported_once(suite: pytest.Pytester) -> None:
+    configure(suite, "passed", "inconclusive", "failed", name="mltest_one.toml")
+    configure(suite, "passed", "skipped", name="mltest_two.toml")
+    suite.runpytest("-n", "4", "--mltest-json=run.json").assert_outcomes(passed=2, failed=1, skipped=2)
+    outcomes = sorted(one.outcome for one in Run.load(suite.path / "run.json").results)
+    assert outcomes == ["failed", "inconclusive", "passed", "passed", "skipped"]
 
 
 def test_pyproject_is_collected_when_it_is_asked_for(suite: pytest.Pytester) -> None:

@@ -56,7 +56,8 @@ def test_the_options_of_the_command_win_over_the_configuration(
         '[[sweep]]\nobjective = "rule:predict"\ntrials = 64\nseeds = 2\nstorage = "s.jsonl"\n'
         "space.a = { log = [0.1, 1] }\n"
     )
-    command("sweep", "mltest.toml", "--trials", 3, "--jobs", 2)
+    command("sweep", "mltest.toml", "--trials", 3, "--jobs", 2, "--json", "run.json")
+    assert Run.load("run.json").results[0].repeat == "mltest sweep mltest.toml --trials 3 --jobs 2 --seed 0"
     assert (calls[0]["trials"], calls[0]["seeds"], calls[0]["jobs"]) == (3, 2, 2)
     assert calls[0]["storage"] == str(project / "s.jsonl")
 
