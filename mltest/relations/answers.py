@@ -47,14 +47,14 @@ class Answers:
         """The values as (rows, outputs)."""
         return None if self.values is None else one_row_each(self.values)
 
-    def text(self, row: int) -> str:
-        """One row's answer, for a message."""
+    def text(self, row: int, digits: int = 6) -> str:
+        """One row's answer, for a message; of several numbers each has two digits less."""
         if self.values is None:
             return str(cast(Array, self.labels)[row])
-        values = np.asarray(self.values[row], dtype=float).ravel()
+        values = np.asarray(self.values[row], dtype=float).ravel() + 0.0  # −0 is written 0
         if len(values) == 1:
-            return f"{values[0]:.6g}"
-        shown = ", ".join(f"{value:.4g}" for value in values[:8])
+            return f"{values[0]:.{digits}g}"
+        shown = ", ".join(f"{value:.{digits - 2}g}" for value in values[:8])
         label = "" if self.labels is None else f"{self.labels[row]}: "
         return f"{label}[{shown}{', …' if len(values) > 8 else ''}]"
 
@@ -70,7 +70,7 @@ class Reading:
     @classmethod
     def settled_on(cls, answer: Any, scores: Any, kind: Kind | None, rows: int) -> Reading:
         """The reading that suits the answers to the first batch."""
-        first = _array(answer, rows, "predict")
+        first = _array(answer, rows, "the model")
         values = first if scores is None else _array(scores, rows, "the scores")
         inside = values.dtype.kind == "f" and bool(np.all((values >= 0) & (values <= 1)))
         return cls(kind, _is_label(first, kind), 0.5 if inside else 0.0)
@@ -81,7 +81,7 @@ class Reading:
         Raises:
             ModelError: an answer is None, is no array, or has another number of rows.
         """
-        first = _array(answer, rows, "predict")
+        first = _array(answer, rows, "the model")
         signature = f"{first.dtype.kind}{first.shape[1:]}"
         second = None if scores is None else _array(scores, rows, "the scores")
         if second is not None and second.dtype.kind not in "fiub":
@@ -150,7 +150,7 @@ def _numbers(array: Array) -> Array:
     try:
         return array.astype(float)
     except (TypeError, ValueError) as error:
-        raise ModelError(f"predict answered with {array.dtype}, which holds no numbers ({error}).") from error
+        raise ModelError(f"the model answered with {array.dtype}, which holds no numbers ({error}).") from error
 
 
 def one_row_each(values: Array) -> Array:

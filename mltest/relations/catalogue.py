@@ -10,11 +10,15 @@ from mltest.relations.relation import Relation
 # Where the members of each theme live; within a theme they stand in the order of their file.
 THEMES = (
     "determinism",
+    "circumstances",
     "batching",
     "outputs",
+    "finite",
     "containers",
     "categories",
+    "monotonic",
     "tables",
+    "algebra",
     "sequences",
     "images",
     "texts",

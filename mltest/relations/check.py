@@ -21,7 +21,7 @@ from mltest.relations.case import Case
 from mltest.relations.catalogue import by_id
 from mltest.relations.catalogue import relations as catalogue
 from mltest.relations.declared import Declared, nearest
-from mltest.relations.findings import skipped, traceback_of
+from mltest.relations.findings import sentence, skipped, traceback_of
 from mltest.relations.following import judge_transformation
 from mltest.relations.invariances import invariance_relation
 from mltest.relations.relation import Finding, Relation
@@ -219,7 +219,7 @@ def _source_error(case: Case) -> Finding | None:
             return _source_error(case)
         case.unanswered = "determinism"
         return Finding(
-            outcome="error", message=_("asked the rows as given: {error}").format(error=error),
+            outcome="error", message=_("Asked the rows as given, {error}.").format(error=error),
             hint=_("Pass rows as the model takes them; its own traceback is below."), evidence=(traceback_of(error),),
         )  # fmt: skip
     return None
@@ -267,7 +267,7 @@ def _result(case: Case, relation: Relation, finding: Finding, seconds: float) ->
     elif relation.stage == "declared":
         arguments = f"x, declared=declared, relations=[{relation.id!r}], seed={case.seed}"
     return Result(
-        check=relation.id, subject=case.subject.name, outcome=finding.outcome, message=finding.message,
+        check=relation.id, subject=case.subject.name, outcome=finding.outcome, message=sentence(finding.message),
         hint=finding.hint, location=finding.location, causes=finding.causes, measures=dict(finding.measures),
         power=finding.power, evidence=finding.evidence, because=finding.because,
         repeat=f"mltest.check_relations(model, {arguments})", seed=case.seed, seconds=seconds,

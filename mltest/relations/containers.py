@@ -1,48 +1,17 @@
-"""The same values in another dress: number types, memory layouts, containers, columns, indices, and through a file."""
+"""The same values in another dress: number types, memory layouts, containers, columns and indices."""
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from mltest.language import translate as _
-from mltest.models.capabilities import Saves
-from mltest.relations.asking import answering
 from mltest.relations.case import Case
-from mltest.relations.determinism import answers_alike
-from mltest.relations.findings import skipped
 from mltest.relations.following import judge_transformation
 from mltest.relations.relation import Finding, FollowUp, judged, relation
-from mltest.relations.rows import count, is_frame, is_numeric
-
-
-@judged(
-    says="Saved and loaded again, the model answers the same.",
-    catches="an attribute left out of the file; state rebuilt at loading; a buffer that is not registered",
-    source="scikit-learn's check_estimators_pickle",
-    needs=("saves",),
-    after=("determinism", "call_order", "copy"),
-)
-def serialization(case: Case) -> Finding:
-    model = case.subject.model
-    assert isinstance(model, Saves)
-    with tempfile.TemporaryDirectory(prefix="mltest-") as folder:
-        try:
-            model.save(Path(folder))
-        except Exception as error:  # pickling may raise anything; refusing is no wrong answer
-            return skipped(_("the model cannot be saved: {error}").format(error=str(error).splitlines()[0][:200]))
-        with answering(count(case.x)):
-            other = model.load(Path(folder))
-    return answers_alike(
-        case,
-        other,
-        _("saved and loaded again, the model answers otherwise"),
-        _("saved and loaded again it answers alike"),
-    )
+from mltest.relations.rows import is_frame, is_numeric
 
 
 @judged(

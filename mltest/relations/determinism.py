@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import threading
 from typing import Any, cast
 
 import numpy as np
 
 from mltest.errors import ModelError
-from mltest.language import number
 from mltest.language import translate as _
-from mltest.models.capabilities import Array, HasModes, Predicts
+from mltest.models.capabilities import Array
 from mltest.relations.answers import Answers
 from mltest.relations.case import Case
-from mltest.relations.compare import Tolerance
-from mltest.relations.findings import counterexample, held, raised, share, skipped
+from mltest.relations.compare import Gaps, Tolerance
+from mltest.relations.findings import answered_otherwise, counterexample, held, look_for, skipped
 from mltest.relations.relation import Finding, judged
 from mltest.relations.rows import count, duplicate, is_sparse, pick, same
 
@@ -33,39 +31,24 @@ def determinism(case: Case) -> Finding:
         gaps = case.gaps(first, again, _rounding(first))
     if not gaps.broken.any():
         exact = not np.any(gaps.differences)
-        return held(case, case.n_rows, _("two identical calls agree") + ("" if exact else _(" up to rounding")))
+        return held(
+            case,
+            case.n_rows,
+            _("two identical calls agree") if exact else _("two identical calls agree up to rounding"),
+        )
     row = gaps.worst()
     if _follows_its_questions(case):
-        return skipped(_("two identical calls differ because the model remembers earlier questions"), "call_order")
-    return _differs(case, first, again, row, gaps.broken, _("two identical calls differ"))
+        return skipped(_("Two identical calls differ because the model remembers earlier questions."), "call_order")
+    return answered_otherwise(
+        case, _("asked twice the same"), determinism.catches, expected=first, got=again, broken=gaps.broken, row=row,
+        causes=("random",),
+    )  # fmt: skip
 
 
 def _rounding(answers: Answers) -> Tolerance:
     """What identical calls may differ by: the order of sums on several threads, no more."""
     outputs = 0 if answers.matrix is None else answers.matrix.shape[1]
     return Tolerance(np.zeros(outputs)).at_least(1e-6, answers)
-
-
-def _differs(case: Case, first: Answers, again: Answers, row: int, broken: Any, what: str) -> Finding:
-    relation = "determinism" if "identical" in what else ""
-    return Finding(
-        outcome="failed",
-        message=_("{what} on {count} rows; row {row}: first {first}, then {then}.").format(
-            what=what, count=share(int(broken.sum()), len(broken)), row=int(case.chosen[row]), first=first.text(row),
-            then=again.text(row),
-        ),
-        hint=_("Look first for: {catches}.").format(
-            catches=determinism.catches if relation else call_order.catches
-        ),
-        causes=("random",) if relation else ("state",),
-        measures={"rows": float(len(broken)), "violations": float(broken.sum())},
-        evidence=(
-            counterexample(
-                title=what, source=case.x, row=row, follow_up=case.x, follow_row=row, expected=first.text(row),
-                got=again.text(row), position=int(case.chosen[row]),
-            ),
-        ),
-    )  # fmt: skip
 
 
 def _follows_its_questions(case: Case) -> bool:
@@ -103,16 +86,16 @@ def _far_from(x: Any, half: int) -> Any:
 )
 def call_order(case: Case) -> Finding:
     if case.n_rows < 2:
-        return skipped(_("one row gives no second question; pass two rows or more"))
+        return skipped(_("One row gives no second question. Pass two rows or more."))
     half = case.n_rows // 2
     a, b = np.arange(half), np.arange(case.n_rows - half, case.n_rows)
     first_a = case.subject.ask(pick(case.x, a))
     first_b = case.subject.ask(pick(case.x, b))
     again = case.subject.ask(pick(case.x, a))
     gaps = case.gaps(first_a, again, _rounding(first_a))
-    what = _("asked again after other rows, the model answers otherwise")
+    what = _("asked again after other rows")
     if gaps.broken.any():
-        return _differs(case, first_a, again, gaps.worst(), gaps.broken, what)
+        return _remembers(case, what, first_a, again, gaps, a)
     stale = _stale(case, first_a, first_b, a, b)
     if stale is not None:
         return stale
@@ -121,10 +104,19 @@ def call_order(case: Case) -> Finding:
         alone = case.subject.ask(pick(case.x, b), fresh)
         gaps = case.gaps(alone, first_b)
         if gaps.broken.any():
-            row = gaps.worst()
-            shifted = Answers(alone.labels, alone.values, alone.kind)
-            return differs_at(case, shifted, first_b, row, int(b[row]), gaps.broken, what)
+            return _remembers(case, what, alone, first_b, gaps, b)
     return held(case, 2 * half, _("answers stay the same after other questions"))
+
+
+def _remembers(
+    case: Case, what: str, expected: Answers, got: Answers, gaps: Gaps, asked: Array, more: str = ""
+) -> Finding:  # fmt: skip
+    """A failure of rows, `asked` being their places among the source rows, that what was asked before changed."""
+    row = gaps.worst()
+    return answered_otherwise(
+        case, what, call_order.catches, expected=expected, got=got, broken=gaps.broken, row=row, at=int(asked[row]),
+        causes=("state",), more=more,
+    )  # fmt: skip
 
 
 def _stale(case: Case, first: Answers, second: Answers, a: Any, b: Any) -> Finding | None:
@@ -137,28 +129,8 @@ def _stale(case: Case, first: Answers, second: Answers, a: Any, b: Any) -> Findi
     gaps = case.gaps(whole_b, second)
     if not gaps.broken.any():
         return None
-    row = gaps.worst()
-    what = _("other rows get the answers of the question before")
-    return differs_at(case, whole_b, second, row, int(b[row]), gaps.broken, what)
-
-
-def differs_at(case: Case, expected: Answers, got: Answers, row: int, at: int, broken: Any, what: str) -> Finding:
-    return Finding(
-        outcome="failed",
-        message=_("{what}, on {count} rows; row {row}: expected {expected}, got {got}.").format(
-            what=what, count=share(int(broken.sum()), len(broken)), row=int(case.chosen[at]),
-            expected=expected.text(row), got=got.text(row),
-        ),
-        hint=_("Look first for: {catches}.").format(catches=call_order.catches),
-        causes=("state",),
-        measures={"rows": float(len(broken)), "violations": float(broken.sum())},
-        evidence=(
-            counterexample(
-                title=what, source=case.x, row=at, follow_up=case.x, follow_row=at, expected=expected.text(row),
-                got=got.text(row), position=int(case.chosen[at]),
-            ),
-        ),
-    )  # fmt: skip
+    more = _("These are the answers to the question before.")
+    return _remembers(case, _("asked other rows, as many as before"), whole_b, second, gaps, b, more)
 
 
 def _identical(a: Answers, b: Answers) -> bool:
@@ -180,8 +152,8 @@ def input_unchanged(case: Case) -> Finding:
         row, what = _first_change(case.x, x)
         return Finding(
             outcome="failed",
-            message=_("the model changes the rows that it is asked: {what}.").format(what=what),
-            hint=_("Look first for: {catches}.").format(catches=input_unchanged.catches),
+            message=_("The model changes the rows that it is asked: {what}.").format(what=what),
+            hint=look_for(input_unchanged.catches),
             causes=("in_place",),
             evidence=(
                 counterexample(
@@ -199,7 +171,7 @@ def input_unchanged(case: Case) -> Finding:
     except ModelError as error:
         return Finding(
             outcome="failed",
-            message=_("read-only rows are not answered: {error}.").format(error=str(error).rstrip(".")),
+            message=_("Read-only rows are not answered: {error}.").format(error=str(error).rstrip(".")),
             hint=_("The model writes into its input, or asks for leave to."),
             causes=("in_place",),
         )
@@ -209,100 +181,15 @@ def input_unchanged(case: Case) -> Finding:
 def _first_change(before: Any, after: Any) -> tuple[int, str]:
     """The first row that changed, and what changed about it."""
     if count(before) != count(after):
-        return 0, _("{before} rows became {after}").format(before=count(before), after=count(after))
+        return 0, _("of {before} rows it leaves {after}").format(before=count(before), after=count(after))
     if hasattr(before, "columns") and list(before.columns) != list(after.columns):
-        extra = [str(name) for name in after.columns if name not in list(before.columns)]
-        return 0, _("columns became {names}").format(names=", ".join(extra or map(str, after.columns))[:200])
+        added = [str(name) for name in after.columns if name not in list(before.columns)]
+        if added:
+            return 0, _("it adds the columns {names}").format(names=", ".join(added)[:200])
+        return 0, _("its columns are now {names}").format(names=", ".join(map(str, after.columns))[:200])
     if getattr(before, "shape", None) != getattr(after, "shape", None) or is_sparse(before):
-        return 0, _("its shape or its values changed")
+        return 0, _("their shape or their values changed")
     for row in range(count(before)):
         if not same(pick(before, [row]), pick(after, [row])):
-            return row, _("row {row} changed").format(row=row)
-    return 0, _("its types or its index changed")
-
-
-@judged(
-    says="A deep copy answers like the model, and using it leaves the model alone.",
-    catches="a copy that shares arrays with the original; a counter or a cache that is copied half",
-    source="scikit-learn's check_estimators_overwrite_params",
-    needs=("copies",),
-    after=("determinism", "call_order"),
-)
-def copy(case: Case) -> Finding:
-    other = case.subject.fresh()
-    if other is None:
-        return skipped(_("the model cannot be copied"))
-    # What is judged is a copy already, so the tester's own model is asked once.
-    return answers_alike(case, case.subject.original, _("a copy answers otherwise"), _("a deep copy answers alike"))
-
-
-def answers_alike(case: Case, other: Predicts, bad: str, good: str) -> Finding:
-    got = case.subject.ask(case.x, other)
-    gaps = case.gaps(case.answers, got)
-    if not gaps.broken.any():
-        return held(case, case.n_rows, good)
-    row = gaps.worst()
-    return differs_at(case, case.answers, got, row, row, gaps.broken, bad)
-
-
-@judged(
-    says="Several threads asking parts at once get the answers of one asking all.",
-    catches="buffers shared between calls; a cache that is not guarded",
-    source="Herlihy & Wing 1990, linearizability",
-    grade="quantised",
-    needs=("two rows",),
-    after=("determinism", "call_order", "row_permutation", "batch_size"),
-)
-def thread_safety(case: Case) -> Finding:
-    # The same questions first one after another: what the threads get must not differ from that.
-    parts = [part for part in np.array_split(np.arange(case.n_rows), min(4, case.n_rows)) if len(part)]
-    alone = [case.subject.ask(pick(case.x, part)) for part in parts]
-    together: list[Answers | BaseException | None] = [None] * len(parts)
-
-    def ask(position: int) -> None:
-        try:
-            together[position] = case.subject.ask(pick(case.x, parts[position]))
-        except BaseException as error:  # carried to the main thread below
-            together[position] = error
-
-    threads = [threading.Thread(target=ask, args=(position,)) for position in range(len(parts))]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    for part, expected, got in zip(parts, alone, together, strict=True):
-        if isinstance(got, ModelError):
-            return raised(got, _("asked from {n} threads at once").format(n=len(parts)))
-        if isinstance(got, BaseException):
-            raise got
-        assert got is not None
-        gaps = case.gaps(expected, got)
-        if gaps.broken.any():
-            row = gaps.worst()
-            what = _("asked from {n} threads at once, the model answers otherwise").format(n=len(parts))
-            return differs_at(case, expected, got, row, int(part[row]), gaps.broken, what)
-    return held(case, case.n_rows, _("{n} threads at once get the same answers").format(n=number(len(parts))))
-
-
-@judged(
-    says="The mode a net was left in, and whether gradients are recorded, change no answer.",
-    catches="a layer that looks at a flag of its own in place of the mode; dropout called as a function",
-    source="PyTorch's documentation of Module.eval",
-    needs=("modes",),
-    after=("determinism", "call_order"),
-)
-def mode_independence(case: Case) -> Finding:
-    model = case.subject.model
-    assert isinstance(model, HasModes)
-    for name, ask in model.variants().items():
-        try:
-            got = case.subject.ask_directly(ask, case.x)
-        except ModelError as error:
-            return raised(error, name)
-        gaps = case.gaps(case.answers, got)
-        if gaps.broken.any():
-            row = gaps.worst()
-            return differs_at(case, case.answers, got, row, row, gaps.broken, _("{name} it answers otherwise").format(
-                name=name
-            ))  # fmt: skip
-    return held(case, case.n_rows, _("mode and gradients change nothing"))
+            return row, _("row {row} is another afterwards").format(row=row)
+    return 0, _("their types or their index changed")

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from mltest.errors import ModelError
-from mltest.evidence import Cell, Counterexample, Image, Text
-from mltest.language import number
+from mltest.evidence import Cell, Counterexample, Evidence, Image, Text
+from mltest.language import number, plural
 from mltest.language import translate as _
 from mltest.models.capabilities import Array
 from mltest.relations.answers import Answers
 from mltest.relations.case import Case
 from mltest.relations.relation import Finding
-from mltest.relations.rows import columns, count, is_frame, is_sparse, is_text, take
+from mltest.relations.rows import column_label, columns, count, is_frame, is_sparse, is_text, take
 from mltest.results import Power
 from mltest.statistics import clopper_pearson
 
@@ -40,6 +40,79 @@ def passed(message: str, **measures: float) -> Finding:
     return Finding(outcome="passed", message=message, measures=measures)
 
 
+def failure(
+    what: str, *, expected: Answers, got: Answers, at: int, position: int, catches: str, more: str = "",
+    location: str = "", causes: tuple[str, ...] = (), measures: Mapping[str, float] | None = None,
+    evidence: tuple[Evidence, ...] = (), rows: Any = None,
+) -> Finding:  # fmt: skip
+    """A failure in one form: what, of how many rows; one of them, what was expected and what came.
+
+    Args:
+        what: the beginning of the sentence, with the count.
+        expected, got: the answers that were compared, of which `at` is shown.
+        position: the row in the tester's data.
+        more: another sentence.
+        rows: few rows that show it.
+    """
+    first, then = told_apart(expected, got, at)
+    message = _("{what}. Row {row}: expected {expected}, got {got}.").format(
+        what=what, row=position, expected=first, got=then
+    )
+    return Finding(
+        outcome="failed", message=f"{message} {more}".rstrip(), hint=look_for(catches), location=location,
+        causes=causes, measures=measures or {}, evidence=evidence, rows=rows,
+    )  # fmt: skip
+
+
+def answered_otherwise(
+    case: Case, what: str, catches: str, *, expected: Answers, got: Answers, broken: Array, row: int,
+    at: int | None = None, causes: tuple[str, ...] = (), more: str = "",
+) -> Finding:  # fmt: skip
+    """A failure of rows that were asked again: how many get other answers, and one of them.
+
+    Args:
+        what: in which circumstances: "asked from 4 threads at once".
+        broken: which of the compared answers differ (answers,); `row` is the one to show.
+        at: its place among the source rows, where only some of those were asked.
+        more: another sentence.
+    """
+    at = row if at is None else at
+    first, then = told_apart(expected, got, row)
+    return failure(
+        _("{what}, the answers to {count} differ").format(what=what, count=rows_of(int(broken.sum()), len(broken))),
+        expected=expected, got=got, at=row, position=int(case.chosen[at]), catches=catches, causes=causes,
+        more=more, measures={"rows": float(len(broken)), "violations": float(broken.sum())},
+        evidence=(
+            counterexample(
+                title=what, source=case.x, row=at, follow_up=case.x, follow_row=at, expected=first, got=then,
+                position=int(case.chosen[at]),
+            ),
+        ),
+    )  # fmt: skip
+
+
+def together(failures: list[Finding]) -> Finding | None:
+    """Several columns' failures as one finding: the first one whole, the others named."""
+    if not failures:
+        return None
+    first = failures[0]
+    more = "" if len(failures) == 1 else _(" Also: {names}.").format(names=", ".join(f.location for f in failures[1:]))
+    return Finding(
+        outcome=first.outcome, message=first.message + more, hint=first.hint,
+        location=", ".join(f.location for f in failures), measures=first.measures,
+        evidence=tuple(evidence for f in failures for evidence in f.evidence)[:5], rows=first.rows,
+    )  # fmt: skip
+
+
+def sentence(text: str) -> str:
+    """It begins with a capital, whatever came first."""
+    return text[:1].upper() + text[1:]
+
+
+def look_for(catches: str) -> str:
+    return _("Look first for: {catches}.").format(catches=catches) if catches else ""
+
+
 def skipped(reason: str, because: str = "") -> Finding:
     return Finding(outcome="skipped", message=reason, because=because)
 
@@ -49,12 +122,12 @@ def raised(error: ModelError, doing: str) -> Finding:
     if error.__cause__ is None:
         return Finding(
             outcome="failed",
-            message=_("{doing}: {error}").format(doing=doing, error=error),
+            message=_("{doing}, {error}").format(doing=doing, error=error),
             hint=_("The same rows were answered before, one answer a row."),
         )
     return Finding(
         outcome="error",
-        message=_("{doing}: {error}.").format(doing=doing, error=str(error).rstrip(".")),
+        message=_("{doing}, {error}.").format(doing=doing, error=str(error).rstrip(".")),
         hint=_("The same rows were answered before without an exception."),
         evidence=(traceback_of(error),),
     )
@@ -108,29 +181,39 @@ def counterexample(
 ) -> Counterexample:  # fmt: skip
     """One broken expectation, with pictures where rows are pictures."""
     names = shown_columns(source, important)
-    shown = tuple(str(name) if isinstance(name, str) else f"x[{name}]" for name in names) or ("values",)
+    shown = tuple(map(column_label, names)) or ("values",)
     hidden = len(columns(source)) - len(names)
     if hidden > 0:
-        note = f"{note} {_('{hidden} columns are not shown.').format(hidden=hidden)}".strip()
+        left_out = plural("{hidden} column is not shown.", "{hidden} columns are not shown.", hidden)
+        note = f"{note} {left_out.format(hidden=hidden)}".strip()
+    images = pictures(source, row, follow_up, follow_row)
+    if len(images) == 1:
+        note = f"{_('The row is the same in both; what differs is how it was asked.')} {note}".strip()
     return Counterexample(
         title=title, note=note, columns=shown, source=cells(source, row, names),
         follow_up=cells(follow_up, follow_row, names) if _comparable(source, follow_up) else (), expected=expected,
-        got=got, row=position, code=code, images=pictures(source, row, follow_up, follow_row), extra=extra or {},
+        got=got, row=position, code=code, images=images, extra=extra or {},
     )  # fmt: skip
 
 
 def _comparable(a: Any, b: Any) -> bool:
-    return type(a) is type(b) and columns(a) == columns(b)
+    known = set(columns(b))
+    return type(a) is type(b) and (columns(a) == columns(b) or (is_frame(a) and known.issuperset(columns(a))))
 
 
 def pictures(source: Any, row: int, follow_up: Any, follow_row: int) -> tuple[Image, ...]:
-    """Source and follow-up, where rows are pictures of at most 64 × 64 after thinning; a page adds the difference."""
+    """Source and follow-up, where rows are pictures of at most 64 × 64 after thinning; a page adds the difference.
+
+    One picture, where the row is the same in both: a coupling between rows does not show in the row.
+    """
     first = picture(source, row)
     second = picture(follow_up, follow_row)
     if first is None or second is None:
         return ()
     low = min(float(first.min()), float(second.min()))
     span = max(float(first.max()), float(second.max())) - low or 1.0
+    if first.shape == second.shape and np.array_equal(first, second):
+        return (_image(_("source and follow-up alike"), (first - low) / span),)
     return _image(_("source"), (first - low) / span), _image(_("follow-up"), (second - low) / span)
 
 
@@ -160,18 +243,36 @@ def _image(caption: str, planes: Array) -> Image:
     return Image(caption=caption, planes=tuple(tuple(tuple(map(float, line)) for line in plane) for plane in rounded))
 
 
-def worst_answers(expected: Answers, got: Answers, row: int) -> tuple[str, str]:
-    """Expected and got of one row, written so that they can be told apart."""
-    return expected.text(row), got.text(row)
+def told_apart(expected: Answers, got: Answers, row: int) -> tuple[str, str]:
+    """Expected and got of one row, in as many digits as it takes to tell them apart."""
+    for digits in (6, 9, 12, 17):
+        first, then = expected.text(row, digits), got.text(row, digits)
+        if first != then:
+            break
+    return first, then
 
 
-def share(k: int, n: int, confidence: float = 0.95) -> str:
-    """ "57 of 60 (95.0 %, 86.1–99.0 %)": a count with its Clopper–Pearson interval."""
-    low, high = clopper_pearson(k, n, confidence)
-    return f"{number(k)} of {number(n)} ({100 * k / n:.1f} %, {100 * low:.1f}–{100 * high:.1f} %)"
+def share(k: int, n: int) -> str:
+    """ "57 of 60 (95 %, interval 86.1–99 %)": a count with its Clopper–Pearson interval at 95 %."""
+    return f"{_('{k} of {n}').format(k=number(k), n=number(n))} {_interval(k, n)}"
+
+
+def rows_of(k: int, n: int) -> str:
+    """ "57 of 60 rows (95 %, interval 86.1–99 %)"."""
+    counted = plural("{k} of {n} row", "{k} of {n} rows", n).format(k=number(k), n=number(n))
+    return f"{counted} {_interval(k, n)}"
+
+
+def _interval(k: int, n: int) -> str:
+    low, high = (_percent(bound) for bound in clopper_pearson(k, n, 0.95))
+    return _("({share} %, interval {low}–{high} %)").format(share=_percent(k / n), low=low, high=high)
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f}".removesuffix(".0")
 
 
 __all__ = [
-    "cells", "count", "counterexample", "held", "passed", "raised", "share", "shown_columns", "skipped",
-    "traceback_of", "worst_answers",
+    "answered_otherwise", "cells", "count", "counterexample", "failure", "held", "look_for", "passed", "raised",
+    "rows_of", "share", "shown_columns", "skipped", "together", "told_apart", "traceback_of",
 ]  # fmt: skip

@@ -16,7 +16,7 @@ from mltest.relations.answers import Answers
 from mltest.relations.case import Case
 from mltest.relations.compare import differ
 from mltest.relations.declared import Invariance
-from mltest.relations.findings import counterexample, raised, share
+from mltest.relations.findings import counterexample, look_for, raised, rows_of, told_apart
 from mltest.relations.following import judge_transformation
 from mltest.relations.relation import ROWWISE, Finding, FollowUp, Relation, unchanged
 from mltest.relations.rows import count, duplicate, same
@@ -68,7 +68,7 @@ def _follow_up_of(name: str, invariance: Invariance) -> Callable[[Any, np.random
         if n_rows != count(x):
             got = f"{n_rows} rows" if n_rows >= 0 else repr(changed)[:60]
             raise InvalidInput(
-                f"{name}: the function made {got} of {count(x)} rows. Return one changed row for each row."
+                f"the function of {name} made {got} of {count(x)} rows. Return one changed row for each row."
             )
         note = _("after {name}").format(name=name)
         return FollowUp(changed, expected=invariance.expected or unchanged, note=note)
@@ -133,8 +133,8 @@ def _share_finding(
         "rows": float(n_rows), "kept": float(n_kept), "share": float(f"{n_kept / n_rows:.6g}"), "at_least": needed,
         "p_value": float(f"{p_value:.6g}"),
     }  # fmt: skip
-    counted = _("{count} rows keep their answer after {name}; at least {needed} % must").format(
-        count=share(n_kept, n_rows), name=relation.id, needed=number(100 * needed)
+    counted = _("{count} keep their answer after {name}; at least {needed} % must").format(
+        count=rows_of(n_kept, n_rows), name=relation.id.replace("_", " "), needed=number(100 * needed)
     )
     evidence = () if worst is None else (_shown(case, relation, worst),)
     if n_kept / n_rows >= needed:
@@ -144,13 +144,19 @@ def _share_finding(
             power=(Power(what=_("rows that lose their answer"), smallest=float(f"{excluded:.3g}"), unit="share of rows",
                          probability=0.99),),
         )  # fmt: skip
-    odds = _("; with that share kept, so few would be seen once in {odds} runs").format(
-        odds=number(round(1 / max(p_value, 1e-300))) if p_value > 1e-12 else "10¹²"
-    )
+    odds = number(round(1 / p_value)) if p_value > 1e-12 else _("a million million")
+    seldom = _("Of a model that keeps so many, so few would be seen once in {odds} runs.").format(odds=odds)
+    shown = "" if worst is None else _one_lost(case, worst)
     return Finding(
-        outcome="failed", message=f"{counted}{odds if p_value > 0 else ''}.", measures=measures, evidence=evidence,
-        hint=_("Look first for: {catches}.").format(catches=relation.catches), p_value=p_value,
+        outcome="failed", message=f"{counted}. {shown} {seldom}", measures=measures, evidence=evidence,
+        hint=look_for(relation.catches), p_value=p_value,
     )  # fmt: skip
+
+
+def _one_lost(case: Case, worst: Lost) -> str:
+    row, _follow_up, expected, got = worst
+    first, then = told_apart(expected, got, row)
+    return _("Row {row}: expected {expected}, got {got}.").format(row=int(case.chosen[row]), expected=first, got=then)
 
 
 def _shown(case: Case, relation: Relation, worst: Lost) -> Any:

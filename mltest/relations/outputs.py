@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
 
@@ -13,28 +12,34 @@ from mltest.language import translate as _
 from mltest.models.capabilities import Array, Decides
 from mltest.relations.answers import Answers
 from mltest.relations.case import Case
-from mltest.relations.findings import counterexample, held, passed, raised, share, skipped, traceback_of
+from mltest.relations.findings import counterexample, held, look_for, passed, raised, rows_of, skipped, traceback_of
 from mltest.relations.relation import Finding, judged
-from mltest.relations.rows import column, is_frame, is_numeric, numeric_columns, pick, with_column
+from mltest.relations.rows import pick
 
 
-def wrong_rows(case: Case, wrong: Array, what: str, expected: str, catches: str, x: Any = None) -> Finding:
-    """A failure of rows in themselves: how many, and the first of them."""
+def wrong_rows(case: Case, wrong: Array, what: str, expected: str, catches: str) -> Finding:
+    """A failure of rows in themselves: how many, and the first of them.
+
+    Args:
+        what: what is wrong with each: "a probability lies outside 0…1".
+        expected: in words, of the row that is shown.
+    """
     row = int(np.flatnonzero(wrong)[0])
-    got = case.answers.text(row)
+    got, position = case.answers.text(row), int(case.chosen[row])
     return Finding(
         outcome="failed",
-        message=_("{what} on {count} rows; row {row}: expected {expected}, got {got}.").format(
-            what=what, count=share(int(wrong.sum()), len(wrong)), row=int(case.chosen[row]), expected=expected, got=got
+        message=_("{what} in {count}. Row {row}: expected {expected}, got {got}.").format(
+            what=what, count=rows_of(int(wrong.sum()), len(wrong)), row=position, expected=expected, got=got
         ),
-        hint=_("Look first for: {catches}.").format(catches=catches),
+        hint=look_for(catches),
         measures={"rows": float(len(wrong)), "violations": float(wrong.sum())},
         evidence=(
             counterexample(
                 title=what, source=case.x, row=row, follow_up=case.x, follow_row=row, expected=expected, got=got,
-                position=int(case.chosen[row]),
+                position=position,
             ),
         ),
+        rows=pick(case.x, [row]),
     )  # fmt: skip
 
 
@@ -85,14 +90,14 @@ def _decimal_step(values: Array) -> float:
 def label_agreement(case: Case) -> Finding:
     families = case.subject.traits.families
     if families & {"svm", "tuned_threshold", "cross_validated", "centroid"} and case.subject.traits.probabilities:
-        return skipped(_("of this family labels and probabilities are two models that may disagree"))
+        return skipped(_("Of this family labels and probabilities are two models that may disagree."))
     values, labels = cast(Array, case.answers.matrix), cast(Array, case.answers.labels)
     classes = case.subject.traits.classes
     if classes is None:
         classes = np.unique(labels)
     n_scores = values.shape[1]
     if len(classes) != n_scores and not (n_scores == 1 and len(classes) == 2):
-        return skipped(_("{n} classes and {k} scores cannot be paired").format(n=len(classes), k=n_scores))
+        return skipped(_("{n} classes and {k} scores cannot be paired.").format(n=len(classes), k=n_scores))
     assert case.subject.reading is not None
     best = np.argmax(values, axis=1) if n_scores > 1 else (values[:, 0] > case.subject.reading.deciding).astype(int)
     room = max(2 * float(np.max(case.tolerance.outputs, initial=0.0)), _decimal_step(values))
@@ -120,9 +125,9 @@ def score_rank(case: Case) -> Finding:
     decision = model.decision(case.x)
     case.subject.budget.spend(case.n_rows)
     if decision is None or np.ndim(decision) != 1 or values.shape[1] != 2:
-        return skipped(_("there is one decision value a row for two classes alone"))
+        return skipped(_("There is one decision value a row for two classes alone."))
     if case.subject.traits.families & {"svm", "cross_validated"}:
-        return skipped(_("of this family probabilities come from a model of their own"))
+        return skipped(_("Of this family probabilities come from a model of their own."))
     order = np.argsort(decision)
     steps = np.diff(values[order, 1])
     room = 4 * float(np.max(case.tolerance.outputs)) + 1e-7
@@ -135,133 +140,6 @@ def score_rank(case: Case) -> Finding:
             score_rank.catches,
         )  # fmt: skip
     return held(case, case.n_rows, _("decision function and probability agree in order"))
-
-
-@judged(
-    says="Answers are finite numbers, at the extremes of the data and of the declared range too.",
-    catches="overflow in an exponential; a logarithm of 0; a division by a spread of 0; float32 where it is too small",
-    source="Pei et al. 2017, DeepXplore; Guo et al. 2018, DLFuzz",
-    after=("determinism", "call_order"),
-)
-def finite_output(case: Case) -> Finding:
-    if case.answers.matrix is None:
-        wrong = np.array([_is_nothing(label) for label in cast(Array, case.answers.labels)])
-        if wrong.any():
-            return wrong_rows(case, wrong, _("no label"), _("a label"), finite_output.catches)
-    else:
-        wrong = ~np.asarray(np.isfinite(case.answers.matrix).all(axis=1))
-        if wrong.any() and not _has_missing(case.x, wrong):
-            return wrong_rows(case, wrong, _("the answer is not finite"), _("a finite number"), finite_output.catches)
-    tried = case.n_rows
-    for note, rows in extremes(case):
-        try:
-            answers = case.subject.ask(rows)
-        except ModelError as error:
-            if "within" in note:
-                return raised(error, note)
-            continue  # beyond the data a refusal is honest
-        tried += len(answers)
-        finding = _not_finite(case, answers, rows, note)
-        if finding is not None:
-            return finding
-    return held(case, tried, _("answers are finite, at the extremes of every column too"))
-
-
-def _is_nothing(label: Any) -> bool:
-    return label is None or bool(label != label)
-
-
-def _has_missing(x: Any, rows: Array) -> bool:
-    some = pick(x, np.flatnonzero(rows))
-    if is_frame(some):
-        return bool(some.isna().any(axis=1).all())
-    return bool(
-        isinstance(some, np.ndarray) and some.dtype.kind == "f" and np.isnan(some.reshape(len(some), -1)).any(1).all()
-    )
-
-
-def _only(row: int, n_rows: int) -> Array:
-    return np.asarray(np.arange(n_rows) == row)
-
-
-def _not_finite(case: Case, answers: Answers, rows: Any, note: str) -> Finding | None:
-    if answers.matrix is None:
-        return None
-    wrong = ~np.asarray(np.isfinite(answers.matrix).all(axis=1))
-    wrong = np.array([bad and not _has_missing(rows, _only(i, len(wrong))) for i, bad in enumerate(wrong)])
-    if not wrong.any():
-        return None
-    row = int(np.flatnonzero(wrong)[0])
-    return Finding(
-        outcome="failed",
-        message=_("{note}: the answer is not finite on {count} rows; got {got}.").format(
-            note=note, count=share(int(wrong.sum()), len(wrong)), got=answers.text(row)
-        ),
-        hint=_("Look first for: {catches}.").format(catches=finite_output.catches),
-        measures={"rows": float(len(wrong)), "violations": float(wrong.sum())},
-        evidence=(
-            counterexample(
-                title=note, source=case.x, row=0, follow_up=rows, follow_row=row, expected=_("a finite number"),
-                got=answers.text(row),
-            ),
-        ),
-    )  # fmt: skip
-
-
-def extremes(case: Case) -> Iterator[tuple[str, Any]]:
-    """Rows at the corners: every column at its least and greatest, alone and together; then the declared range."""
-    x = case.x
-    names = numeric_columns(x)
-    bounds = {name: _bounds(x, name) for name in names}
-    if names and (is_frame(x) or is_numeric(x)):
-        yield _("within the data's extremes"), _corners(case, bounds)
-    declared = case.ranges()
-    if declared:
-        yield _("within the declared range"), _corners(case, {**bounds, **declared})
-    if is_numeric(x) and x.dtype.kind == "f":
-        flat = x.reshape(len(x), -1)
-        low, high = np.nanmin(flat, axis=0), np.nanmax(flat, axis=0)
-        if x.ndim > 2:
-            yield _("within the data's extremes"), np.stack([low, high]).reshape((2, *x.shape[1:])).astype(x.dtype)
-
-
-def _bounds(x: Any, name: Any) -> tuple[float, float]:
-    values = np.asarray(column(x, name), dtype=float)
-    return float(np.nanmin(values)), float(np.nanmax(values))
-
-
-def _corners(case: Case, bounds: dict[Any, tuple[float, float]]) -> Any:
-    """One row at each bound of each column, others as in the data; all low, all high, and random corners."""
-    rng = case.rng("corners")
-    names = list(bounds)
-    alone = names if len(names) <= 60 else [names[j] for j in rng.choice(len(names), 60, replace=False)]
-    n_corners = 2 * len(alone) + 2 + 8
-    corners = pick(case.x, rng.integers(case.n_rows, size=n_corners))
-    columns_now = {name: np.array(column(corners, name)) for name in names}
-    for j, name in enumerate(alone):
-        low, high = (_typed(bound, columns_now[name]) for bound in bounds[name])
-        columns_now[name][2 * j], columns_now[name][2 * j + 1] = low, high
-    for name in names:
-        low, high = (_typed(bound, columns_now[name]) for bound in bounds[name])
-        columns_now[name][2 * len(alone)] = low
-        columns_now[name][2 * len(alone) + 1 :] = np.where(rng.random(9) < 0.5, low, high)
-        columns_now[name][2 * len(alone) + 1] = high
-    if isinstance(corners, np.ndarray):
-        for name in names:
-            corners[:, name] = columns_now[name]
-        return corners
-    for name in names:
-        corners = with_column(corners, name, columns_now[name])
-    return corners
-
-
-def _typed(bound: float, values: Array) -> Any:
-    return int(np.clip(np.rint(bound), *_limits(values))) if values.dtype.kind in "iu" else bound
-
-
-def _limits(values: Array) -> tuple[int, int]:
-    info = np.iinfo(values.dtype)
-    return int(info.min), int(info.max)
 
 
 @judged(
@@ -284,10 +162,10 @@ def output_shape_stable(case: Case) -> Finding:
         if size and _widths(answers) != _widths(case.answers):
             return Finding(
                 outcome="failed",
-                message=_("asked {n} rows, the answer has the form {got}; asked {all}, it has {expected}.").format(
-                    n=size, got=_widths(answers), all=case.n_rows, expected=_widths(case.answers)
-                ),
-                hint=_("Look first for: {catches}.").format(catches=output_shape_stable.catches),
+                message=_(
+                    "Asked {n} rows, the answer is of the form {got}; expected {expected}, as for {all} rows."
+                ).format(n=size, got=_widths(answers), all=case.n_rows, expected=_widths(case.answers)),
+                hint=look_for(output_shape_stable.catches),
             )
     return passed(_("one row and a few get answers of the same kind and width{refused}.").format(refused=refused))
 

@@ -122,7 +122,8 @@ class _Reduction:
     def _with(self, pair: Pair, low: float, high: float) -> Pair | None:
         whole = np.asarray(column(self.case.x, self.changed)).dtype.kind in "iu"
         low, high = (float(np.rint(low)), float(np.rint(high))) if whole else (low, high)
-        if low == high:
+        grows = self._value(pair.after) > self._value(pair.before)
+        if low == high or (high > low) != grows:  # the change keeps its direction
             return None
         before = with_column(pair.before, self.changed, [int(low) if whole else low])
         after = with_column(pair.after, self.changed, [int(high) if whole else high])

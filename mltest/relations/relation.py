@@ -59,6 +59,7 @@ class Finding:
     power: tuple[Power, ...] = ()
     evidence: tuple[Evidence, ...] = ()
     because: str = ""
+    rows: Any = None  # the few rows that show a failure, kept for the next run
     p_value: float | None = None  # of a statistical relation that would fail: decided with all others at the end
 
 

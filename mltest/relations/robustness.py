@@ -12,7 +12,7 @@ from mltest.language import translate as _
 from mltest.models.capabilities import Array
 from mltest.relations.case import Case
 from mltest.relations.compare import differ
-from mltest.relations.findings import held, raised, share
+from mltest.relations.findings import held, raised, rows_of
 from mltest.relations.outputs import wrong_rows
 from mltest.relations.relation import ROWWISE, Finding, judged
 from mltest.relations.rows import column, numeric_columns, with_column
@@ -53,8 +53,8 @@ def small_noise(case: Case) -> Finding:
         lost |= differ(cast(Array, case.answers.labels), cast(Array, got.labels))
     kept = int((~lost).sum())
     measures = {"rows": float(case.n_rows), "kept": float(kept)}
-    message = _("{count} rows keep their label under noise of {size} % of each column's spread.").format(
-        count=share(kept, case.n_rows), size=number(100 * SMALL)
+    message = _("{count} keep their label under noise of {size} % of each column's spread.").format(
+        count=rows_of(kept, case.n_rows), size=number(100 * SMALL)
     )
     return Finding(
         outcome="passed" if kept >= 0.8 * case.n_rows else "inconclusive", message=message, measures=measures

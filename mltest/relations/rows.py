@@ -105,6 +105,14 @@ def join(*parts: Any) -> Any:
     return [copy.deepcopy(row) for part in parts for row in part]
 
 
+def derangement(n_rows: int, rng: np.random.Generator) -> Array:
+    """An order in which no row keeps its place (but for one row alone)."""
+    cycle = rng.permutation(n_rows)
+    order = np.empty(n_rows, dtype=int)
+    order[cycle] = np.roll(cycle, 1)
+    return order
+
+
 def duplicate(x: Any) -> Any:
     """A copy that shares nothing with x."""
     if isinstance(x, np.ndarray):
@@ -148,6 +156,11 @@ def columns(x: Any) -> list[Any]:
     if isinstance(x, list) and len(x) and all(isinstance(row, list | tuple) and len(row) == len(x[0]) for row in x):
         return list(range(len(x[0]))) if np.ndim(x[0]) == 1 else []
     return []
+
+
+def column_label(name: Any) -> str:
+    """A column as messages call it: its name, or x[3] by its place."""
+    return name if isinstance(name, str) else f"x[{name}]"
 
 
 def column(x: Any, name: Any) -> Array:

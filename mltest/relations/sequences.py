@@ -8,11 +8,12 @@ from typing import Any, cast
 import numpy as np
 
 from mltest.errors import ModelError
+from mltest.language import plural
 from mltest.language import translate as _
 from mltest.models.capabilities import Array
 from mltest.relations.answers import Answers
 from mltest.relations.case import Case
-from mltest.relations.findings import counterexample, held, raised, share, skipped
+from mltest.relations.findings import counterexample, held, look_for, raised, rows_of, skipped
 from mltest.relations.following import judge_transformation
 from mltest.relations.relation import ROWWISE, Finding, FollowUp, judged, relation
 from mltest.relations.rows import duplicate
@@ -33,11 +34,11 @@ def padding(case: Case) -> Finding:
     @relation(id="padding", says=padding.says, catches=padding.catches)
     def filled(x: Any, rng: np.random.Generator) -> Iterator[FollowUp]:
         for more in (1, 3, 8):
-            note = _("with {n} steps of filling more").format(n=more)
+            note = plural("with {n} step of filling more", "with {n} steps of filling more", more).format(n=more)
             yield FollowUp(lengthened(x, more, fill), got=_first_steps(x), note=note, may_refuse=True)
         spare = spare_steps(x, fill)
         for less in sorted({1, spare} if spare else set()):
-            note = _("with {n} steps of filling less").format(n=less)
+            note = plural("with {n} step of filling less", "with {n} steps of filling less", less).format(n=less)
             yield FollowUp(shortened(x, less), expected=_first_steps(x, less), note=note, may_refuse=True)
 
     return judge_transformation(case, filled, case.tolerance.at_least(1e-6, case.answers))
@@ -93,7 +94,7 @@ def causality(case: Case) -> Finding:
     steps = x.shape[1] if isinstance(x, np.ndarray) and x.ndim >= 2 else 0
     values = case.answers.values if case.answers.values is not None else case.answers.labels
     if steps < 2 or values is None or values.ndim < 2 or values.shape[1] != steps:
-        return skipped(_("an answer for each step is needed: (rows, steps, …) of rows (rows, steps, …)"))
+        return skipped(_("An answer for each step is needed: (rows, steps, …) of rows (rows, steps, …)."))
     rng = case.rng("causality")
     others = x[rng.permutation(len(x))]
     tried = 0
@@ -136,13 +137,13 @@ def _leaked(case: Case, changed: Array, got: Answers, cut: int) -> Finding | Non
     return Finding(
         outcome="failed",
         message=_(
-            "answers depend on later steps: with another future from step {cut} on, {count} rows change before it; row "
+            "Answers depend on later steps: with another future from step {cut} on, {count} change before it. Row "
             "{row}, step {step}: expected {expected}, got {got}."
         ).format(
-            cut=cut, count=share(int(broken.sum()), len(broken)), row=int(case.chosen[row]), step=step,
+            cut=cut, count=rows_of(int(broken.sum()), len(broken)), row=int(case.chosen[row]), step=step,
             expected=_few(first), got=_few(then),
         ),
-        hint=_("Look first for: {catches}.").format(catches=causality.catches),
+        hint=look_for(causality.catches),
         location=_("step {step}").format(step=step),
         measures={"rows": float(len(broken)), "violations": float(broken.sum()), "step": float(step)},
         evidence=(

@@ -6,7 +6,7 @@ import random
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -17,10 +17,18 @@ from mltest.relations.asking import BudgetSpent
 from mltest.relations.case import Case
 from mltest.relations.compare import compare
 from mltest.relations.relation import FollowUp, Relation
-from mltest.relations.rows import column, columns, count, is_frame, is_text, numeric_columns, pick, with_column
-
-if TYPE_CHECKING:
-    from mltest.relations.following import Violation
+from mltest.relations.rows import (
+    column,
+    column_label,
+    columns,
+    count,
+    is_frame,
+    is_text,
+    numeric_columns,
+    pick,
+    with_column,
+)
+from mltest.relations.violations import Violation
 
 MOST_CALLS, MOST_SECONDS = 300, 2.0
 
@@ -110,7 +118,7 @@ def _shrunk(
     worst, follow_up, expected, got = hit
     row = _selected(follow_up.expected, count(x), worst)
     follow_row = _selected(follow_up.got, count(follow_up.x), worst)
-    location = ", ".join(str(name) for name in important) if 0 < len(important) <= 3 and is_frame(x) else ""
+    location = ", ".join(map(column_label, important)) if len(important) <= 3 else ""
     return Shrunk(
         x, row, follow_up.x, follow_row, expected.text(worst), got.text(worst), int(case.chosen[kept[row]]),
         important, location, calls,
