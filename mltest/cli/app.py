@@ -20,6 +20,7 @@ from mltest.cli.options import (
     Strict,
     Target,
     Trust,
+    completing,
 )
 
 app = typer.Typer(
@@ -112,7 +113,10 @@ def sweep(
     ] = None,
     trials: Annotated[int | None, typer.Option(min=1, help="How many settings are tried.", show_default=False)] = None,
     seeds: Annotated[int | None, typer.Option(min=1, help="How often each is trained.", show_default=False)] = None,
-    sampler: Annotated[str | None, typer.Option(help="See mltest list samplers.", show_default=False)] = None,
+    sampler: Annotated[
+        str | None,
+        typer.Option(help="See mltest list samplers.", show_default=False, autocompletion=completing("samplers")),
+    ] = None,
     examples: Annotated[
         int | None, typer.Option(min=1, help="With --judge: how many rows stand behind a score.", show_default=False)
     ] = None,
@@ -176,7 +180,12 @@ def report(
 
 @app.command(name="list")
 def list_(
-    what: Annotated[str, typer.Argument(help="relations, causes, samplers, datasets, …", show_default=False)] = "",
+    what: Annotated[
+        str,
+        typer.Argument(
+            help="relations, causes, samplers, datasets, …", show_default=False, autocompletion=completing("")
+        ),
+    ] = "",
     json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
 ) -> int:
     """List what there is: relations, causes, samplers, data sets, and the schema of mltest.toml."""

@@ -34,6 +34,11 @@ def show_list(what: str, *, as_json: bool) -> None:
             print("\t".join(row.values()))
 
 
+def names(what: str) -> list[str]:
+    """What the shell completes: the names in one list; without one, the lists that there are."""
+    return [next(iter(row.values())) for row in (_LISTS[what]() if what else _lists())]
+
+
 def _show_table(rows: Rows) -> None:
     table = Table(box=None, pad_edge=False)
     for position, column in enumerate(rows[0]):

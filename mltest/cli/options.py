@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+
+def completing(what: str) -> Callable[[str], list[str]]:
+    """What the shell offers for a word that has been begun: the names of `mltest list`."""
+
+    def offered(incomplete: str) -> list[str]:
+        from mltest.cli.listing import names
+
+        return [name for name in names(what) if name.startswith(incomplete)]
+
+    return offered
+
 
 JsonPath = Annotated[
     Path | None, typer.Option("--json", help="Write the run as JSON; - is stdout.", show_default=False)
@@ -22,7 +35,10 @@ Trust = Annotated[bool, typer.Option("--trust", help="Read models whose files ca
 Data = Annotated[
     str | None,
     typer.Option(
-        "--data", help="CSV, Parquet or .npz, or a data set by name (mltest list datasets).", show_default=False
+        "--data",
+        help="CSV, Parquet or .npz, or a data set by name (mltest list datasets).",
+        show_default=False,
+        autocompletion=completing("datasets"),
     ),
 ]
 Target = Annotated[str | None, typer.Option("--target", help="The column that holds the labels.", show_default=False)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -18,6 +19,24 @@ from tests.doors.conftest import result
 
 Command = Callable[..., tuple[int, str, str]]
 Answers = Callable[..., list[dict[str, Any]]]
+
+
+@pytest.mark.parametrize(
+    ("typed", "offered"),
+    [
+        ("mltest sw", "sweep"),
+        ("mltest check --ki", "--kind"),
+        ("mltest list sam", "samplers"),
+        ("mltest sweep --sampler tp", "tpe"),
+        ("mltest check m:predict --data dig", "digits"),
+    ],
+)
+def test_the_shell_completes_commands_options_and_names(typed: str, offered: str) -> None:
+    words = {"_MLTEST_COMPLETE": "complete_bash", "COMP_WORDS": typed, "COMP_CWORD": str(typed.count(" "))}
+    asked = subprocess.run(
+        [sys.executable, "-m", "mltest"], env=os.environ | words, capture_output=True, text=True, check=False
+    )
+    assert asked.stdout.split() == [offered], asked.stderr
 
 
 @pytest.mark.parametrize(
