@@ -13,27 +13,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from mltest.pytest_plugin.records import CONTROLLER, RECORDER, Controller, attach
+from mltest.pytest_plugin.controller import Controller
+from mltest.pytest_plugin.options import pytest_addoption
+from mltest.pytest_plugin.records import RECORDER, attach
 
 if TYPE_CHECKING:
     from mltest.pytest_plugin.fixture import Recorder
 
-__all__ = ["mltest"]
+__all__ = ["mltest", "pytest_addoption"]
 
 _PACKAGE = Path(__file__).parents[1]
-
-
-def pytest_addoption(parser: pytest.Parser) -> None:
-    group = parser.getgroup("mltest", "checks of machine-learning models")
-    group.addoption("--mltest-report", metavar="PATH", help="write the HTML report of every check of mltest")
-    group.addoption("--mltest-json", metavar="PATH", help="write every check of mltest as JSON")
-    group.addoption("--mltest-seed", metavar="N", type=int, help="the seed of every check of mltest that names none")
-    group.addoption(
-        "--mltest-trust", action="store_true", help="read models whose files can run code: pickle, joblib, skops"
-    )
-    parser.addini("mltest_report", "where the HTML report goes, relative to the rootdir", default="")
-    parser.addini("mltest_json", "where the JSON goes, relative to the rootdir", default="")
-    parser.addini("mltest_seed", "the seed of every check of mltest that names none", default="")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -42,9 +31,7 @@ def pytest_configure(config: pytest.Config) -> None:
     )
     if hasattr(config, "workerinput"):
         return  # a worker of xdist: the controller writes
-    controller = Controller(config)
-    config.stash[CONTROLLER] = controller
-    config.pluginmanager.register(controller, "mltest-controller")
+    config.pluginmanager.register(Controller(config), "mltest-controller")
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
@@ -101,18 +88,3 @@ def mltest(request: pytest.FixtureRequest) -> Recorder:
     recorder = Recorder.of(request)
     request.node.stash[RECORDER] = recorder
     return recorder
-
-
-def seed_of(config: pytest.Config) -> int | None:
-    """The seed of the command line, else of the ini file, else None.
-
-    Raises:
-        pytest.UsageError: the ini file says something that is no seed.
-    """
-    given: int | None = config.getoption("--mltest-seed")
-    written = str(config.getini("mltest_seed")).strip()
-    if given is None and written:
-        if not written.isdecimal():
-            raise pytest.UsageError(f"mltest_seed = {written}: a whole number of 0 or more is needed.")
-        given = int(written)
-    return given

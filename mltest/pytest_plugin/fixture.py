@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 import mltest
+from mltest.pytest_plugin.options import seed_of
 from mltest.results import Result, Run, worst
 
 
@@ -28,8 +29,6 @@ class Recorder:
 
     @classmethod
     def of(cls, request: pytest.FixtureRequest) -> Recorder:
-        from mltest.pytest_plugin import seed_of
-
         marker = request.node.get_closest_marker("mltest")
         said: dict[str, Any] = dict(marker.kwargs) if marker else {}
         unknown = said.keys() - {"seed", "subject"}

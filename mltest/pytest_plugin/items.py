@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from mltest.config.accepting import accept, unmatched
+from mltest.config.accepting import accept
 from mltest.config.plan import Check, Plan, ctrl_c_noted, make
-from mltest.config.planning import acceptances, plan
-from mltest.config.reading import read
-from mltest.config.schema import Check as CheckSection
+from mltest.config.planning import plan
 from mltest.errors import CheckFailed, MLTestError
+from mltest.pytest_plugin.options import seed_of
 from mltest.pytest_plugin.records import RECORDER
 from mltest.reporting.text import visible
 from mltest.results import Result, worst
@@ -25,8 +24,6 @@ class ConfigurationFile(pytest.File):
     """One configuration. A mistake in it is a collection error that lists every one."""
 
     def collect(self) -> Iterator[pytest.Item]:
-        from mltest.pytest_plugin import seed_of
-
         shown = Path(os.path.relpath(self.path, self.config.invocation_params.dir))
         trust = self.config.getoption("--mltest-trust")
         asked = plan(shown if shown.exists() else self.path, seed=seed_of(self.config), trust=trust)
@@ -83,18 +80,6 @@ class CheckItem(pytest.Item):
 
     def reason_to_skip(self) -> str:
         return ""
-
-
-def warnings_for(file: Path, results: Mapping[str, Sequence[Result]]) -> list[str]:
-    """Of a configuration whose every check ran: a warning for each accepted finding that matches nothing.
-
-    `results` has those of each item that ran, by its name.
-    """
-    document = read(file)
-    checks = sum(isinstance(section, CheckSection) for section in document.sections.values())
-    if len(results) != checks or not results:
-        return []
-    return unmatched([one for found in results.values() for one in found], acceptances(document))
 
 
 def told(findings: Iterable[Result]) -> str:
