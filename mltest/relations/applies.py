@@ -32,6 +32,17 @@ def reason_against(case: Case, relation: Relation, by_name: bool) -> str:
     return _("it does not hold for {family}").format(family=", ".join(excluded)) if excluded else ""
 
 
+def unasked(relation: Relation, by_name: bool) -> str:
+    """Why a relation that would apply waits for the tester, with the words that make it run; "" if it does not."""
+    if relation.automatic or by_name:
+        return ""
+    if relation.stage == "declared" and relation.transformation is not None:
+        return _("only you know whether it must hold; its name in {words} says so").format(
+            words='declared={"invariant_under": […]}'
+        )
+    return _("it is judged on request alone; its name in {words} asks for it").format(words="relations=[…]")
+
+
 def _two_rows(case: Case) -> str:
     return "" if case.n_rows >= 2 else _("two rows or more are needed; there is one")
 
@@ -92,9 +103,9 @@ def _capability(protocol: type, reason: str) -> Callable[[Case], str]:
 
 
 def _train(case: Case) -> str:
-    if case.train is None:
-        return _("no train=(x, y) was given")
-    return "" if isinstance(case.subject.original, Trains) else _("the model cannot be trained again")
+    if not isinstance(case.subject.original, Trains):
+        return _("the model cannot be trained again")
+    return "" if case.train is not None else _("train=(x, y) was not passed, on which copies of the model are trained")
 
 
 def _weights(case: Case) -> str:
@@ -159,18 +170,19 @@ def _categories(case: Case) -> str:
     return "" if is_frame(case.x) and categories(case.x) else _("no column holds categories")
 
 
-def _declared(key: str) -> Callable[[Case], str]:
+def _declared(key: str, words: str) -> Callable[[Case], str]:
     def need(case: Case) -> str:
         given = getattr(case.declared, key)
         declared = given is not None and given is not False and (not hasattr(given, "__len__") or len(given) > 0)
-        return "" if declared else _("{key} is not declared").format(key=key)
+        return "" if declared else _("{key} is not declared; {words} says it").format(key=key, words=words)
 
     return need
 
 
 def _declared_monotonic(case: Case) -> str:
     either = case.declared.increasing or case.declared.decreasing
-    return "" if either else _("neither increasing nor decreasing is declared")
+    words = 'declared={"increasing": […]}'
+    return "" if either else _("neither increasing nor decreasing is declared; {words} says it").format(words=words)
 
 
 NEEDS: dict[str, Callable[[Case], str]] = {
@@ -197,10 +209,10 @@ NEEDS: dict[str, Callable[[Case], str]] = {
     "missing values": _missing_values,
     "categories": _categories,
     "declared monotonic": _declared_monotonic,
-    "declared irrelevant": _declared("irrelevant"),
-    "declared protected": _declared("protected"),
-    "declared padding": _declared("padding"),
-    "declared causal": _declared("causal"),
+    "declared irrelevant": _declared("irrelevant", 'declared={"irrelevant": […]}'),
+    "declared protected": _declared("protected", 'declared={"protected": {column: (a, b)}}'),
+    "declared padding": _declared("padding", 'declared={"padding": 0}'),
+    "declared causal": _declared("causal", 'declared={"causal": True}'),
     "refits": _capability(Refits, "the model cannot be trained twice"),
     "more classes": _more_classes,
     "known classes": _known_classes,

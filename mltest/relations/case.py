@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -76,6 +76,14 @@ class Case:
     def single_tolerance(self) -> Tolerance:
         """What float32 would round: for rows that are handed over in another number type."""
         return measured(self.subject, self.x, self.rng("noise of float32"), at_least=SINGLE)
+
+    def on(self, others: Any, seed: int) -> Case:
+        """The same question of few other rows, with the seed of the run that found them."""
+        few = replace(self, given=others, y=None, seed=seed, failed={}, n_relations=0)
+        few.__dict__["tolerance"] = self.tolerance
+        few.__dict__["single_tolerance"] = self.single_tolerance
+        few.__dict__["chosen"] = np.arange(rows.count(others))
+        return few
 
     @property
     def n_rows(self) -> int:

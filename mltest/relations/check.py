@@ -15,14 +15,14 @@ from mltest.language import translate as _
 from mltest.models.adapt import adapt
 from mltest.models.capabilities import Kind, Trains
 from mltest.models.surroundings import kept_as_they_were
-from mltest.relations.applies import reason_against
+from mltest.relations.applies import reason_against, unasked
 from mltest.relations.asking import Budget, BudgetSpent, Subject
 from mltest.relations.case import Case
 from mltest.relations.catalogue import by_id
 from mltest.relations.catalogue import relations as catalogue
 from mltest.relations.declared import Declared, nearest
+from mltest.relations.examples import judge_with_examples
 from mltest.relations.findings import sentence, skipped, traceback_of
-from mltest.relations.following import judge_transformation
 from mltest.relations.invariances import invariance_relation
 from mltest.relations.relation import Finding, Relation
 from mltest.relations.rows import as_rows, count, describe
@@ -78,7 +78,8 @@ def check_relations(
     with kept_as_they_were():
         subject = Subject(adapted, cast(Kind | None, kind or adapted.kind), Budget(max_rows, max_calls))
         chosen = _chosen(relations, declared)
-        case = Case(subject, x, y, declared, train, seed, n_relations=len(chosen))
+        n_relations = sum(relation.automatic or by_name for relation, by_name in chosen)
+        case = Case(subject, x, y, declared, train, seed, n_relations=n_relations)
         results = _judge_all(case, chosen)
     return Run(
         results=tuple(results), title=_("Relations"), subject=f"{subject.name}, {describe(x)}",
@@ -116,7 +117,7 @@ def _chosen(chosen: Any, declared: Declared) -> list[tuple[Relation, bool]]:
     own = _declared_relations(declared)
     if isinstance(chosen, str) and chosen == "auto":
         known = [(own.pop(one.id, one), one.id in declared.invariances) for one in catalogue()]
-        return [pair for pair in known if pair[0].automatic or pair[1]] + [(one, True) for one in own.values()]
+        return known + [(one, True) for one in own.values()]
     if isinstance(chosen, str | Relation):
         chosen = [chosen]
     if not isinstance(chosen, Sequence) or not chosen:
@@ -151,7 +152,7 @@ def _judge_all(case: Case, chosen: list[tuple[Relation, bool]]) -> list[Result]:
     for relation, by_name in chosen:
         started = time.perf_counter()
         finding = _judge(case, relation, by_name)
-        if finding.outcome == "skipped" and not by_name and not finding.because and _unasked(case, relation):
+        if finding is None:
             continue
         if finding.outcome in ("failed", "error"):
             case.failed[relation.id] = finding.message
@@ -163,26 +164,25 @@ def _judge_all(case: Case, chosen: list[tuple[Relation, bool]]) -> list[Result]:
     ]
 
 
-def _unasked(case: Case, relation: Relation) -> bool:
-    """What was neither declared nor allowed is no news: its skip is left out of an automatic run."""
-    return relation.stage == "declared" or (relation.stage == "training" and case.train is None)
+def _judge(case: Case, relation: Relation, by_name: bool) -> Finding | None:
+    """One relation's finding; whatever goes wrong in it stays in it.
 
-
-def _judge(case: Case, relation: Relation, by_name: bool) -> Finding:
-    """One relation's finding; whatever goes wrong in it stays in it."""
+    None of what only the tester can ask for, and could not be asked of these rows: a relation on pictures, of a table.
+    """
     try:
         source = _source_error(case)
         if source is not None:
             return source
         reason = reason_against(case, relation, by_name)
+        if reason and not (relation.automatic or by_name):
+            return None
+        reason = reason or unasked(relation, by_name)
         if reason:
-            return skipped(_("Does not apply: {reason}.").format(reason=reason))
+            return skipped(_("Not judged: {reason}.").format(reason=reason))
         cause = case.cause_among(relation.after)
         if cause:
             return skipped(_("Not judged: it follows from {cause}.").format(cause=cause), cause)
-        if relation.judge is not None:
-            return relation.judge(case)
-        return judge_transformation(case, relation)
+        return judge_with_examples(case, relation)
     except BudgetSpent as spent:
         return Finding(
             outcome="inconclusive",

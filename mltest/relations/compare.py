@@ -10,12 +10,12 @@ import numpy as np
 from mltest.errors import ModelError
 from mltest.models.capabilities import Array
 from mltest.relations.answers import Answers, one_row_each
-from mltest.relations.asking import Subject
+from mltest.relations.asking import BudgetSpent, Subject
 from mltest.relations.precision import DOUBLE, FLOORS, SINGLE, unit_of
 from mltest.relations.rows import count, is_frame, is_numeric, numeric_columns, pick, with_column
 
 NOISE_ROWS = 64  # that noise is measured on
-NUDGES = 16  # calls spent on telling a near tie from a real difference
+NUDGES, LEAST_NUDGES = 16, 2  # calls spent on telling a near tie from a real difference, one at each scale at least
 
 
 @dataclass(frozen=True)
@@ -147,8 +147,16 @@ def near_ties(
         suspects: positions in x.
         got: the unexpected answers, one a suspect.
     """
-    outcomes = [_outcomes(subject, x, answers, suspects, got, rng, attempt) for attempt in range(NUDGES)]
-    seen = [outcome for outcome in outcomes if outcome is not None]
+    seen = []
+    for attempt in range(NUDGES):
+        try:
+            outcome = _outcomes(subject, x, answers, suspects, got, rng, attempt)
+        except BudgetSpent:
+            if attempt < LEAST_NUDGES:
+                raise
+            break
+        if outcome is not None:
+            seen.append(outcome)
     if not seen:
         return np.zeros(len(suspects), dtype=bool)
     alike, changed, smooth = (np.stack(part) for part in zip(*seen, strict=True))

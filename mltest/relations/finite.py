@@ -75,7 +75,7 @@ def _incomplete(x: Any) -> Array:
     if is_frame(x):
         return np.asarray(x.isna().any(axis=1), dtype=bool)
     if isinstance(x, np.ndarray) and x.dtype.kind == "f":
-        return np.isnan(x.reshape(len(x), -1)).any(axis=1)
+        return np.asarray(np.isnan(x.reshape(len(x), -1)).any(axis=1))
     return np.zeros(len(x) if not hasattr(x, "shape") else x.shape[0], dtype=bool)
 
 

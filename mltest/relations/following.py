@@ -20,6 +20,11 @@ from mltest.relations.shrink import Shrunk, reproduce, shrink
 from mltest.relations.violations import Violation, compared, ties
 
 
+def judge(case: Case, relation: Relation) -> Finding:
+    """What the relation finds on the source rows, by a judge of its own or by its transformation."""
+    return judge_transformation(case, relation) if relation.judge is None else relation.judge(case)
+
+
 def judge_transformation(case: Case, relation: Relation, tolerance: Tolerance | None = None) -> Finding:
     """Whether a transformation's expectation holds on the source rows."""
     tried, n_ties, refusals = 0, 0, []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from mltest.language import catalogue
@@ -21,6 +22,7 @@ _STYLES: Final = {
 # Where the terminal's encoding has no ticks and crosses.
 _PLAIN_SIGNS: Final = {"passed": "+", "failed": "x", "error": "!", "inconclusive": "?", "skipped": "-"}
 _INDENT: Final = "    "
+FOLDED: Final = 3  # checks skipped for one reason, from which on they share a line
 
 
 def show(
@@ -46,7 +48,7 @@ def show(
         zip(shown.results, changes, strict=True),
         key=lambda entry: (entry[0].accepted is not None, wording.ORDER.index(entry[0].outcome)),
     )
-    for result, change in in_order:
+    for result, change in _folded(in_order, _):
         if result.outcome in ("error", "failed", "inconclusive"):
             _print(screen, _headline(result, change, _), _STYLES[result.outcome])
             if quiet:
@@ -56,6 +58,26 @@ def show(
         elif not quiet:
             _print(screen, _headline(result, change, _), _STYLES[result.outcome])
     _print(screen, wording.verdict_of(shown), _STYLES[shown.outcome] if shown.results else "")
+
+
+def _folded(entries: list[tuple[Result, Change]], say: wording.Say) -> Iterable[tuple[Result, Change]]:
+    """What was skipped for one reason as one line with the names of the checks, where that saves lines."""
+    alike: dict[tuple[str, str], list[str]] = {}
+    for result, _change in entries:
+        if _foldable(result):
+            alike.setdefault((result.subject, result.message), []).append(result.check)
+    for result, change in entries:
+        checks = alike.get((result.subject, result.message), []) if _foldable(result) else []
+        if len(checks) < FOLDED:
+            yield result, change
+        elif checks[0]:
+            named = say("{n} checks").format(n=len(checks))
+            yield replace(result, check=named, message=f"{result.message} ({', '.join(checks)})"), change
+            checks[0] = ""
+
+
+def _foldable(result: Result) -> bool:
+    return result.outcome == "skipped" and not result.because and result.accepted is None
 
 
 def _headline(result: Result, change: Change, _: wording.Say) -> str:

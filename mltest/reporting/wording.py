@@ -65,15 +65,18 @@ def verdict_of(run: Run) -> str:
         said.append(plural("{error} check could not run.", "{error} checks could not run.", counts["error"]))
     if counts["passed"] == len(run):
         said.append(plural("The one check passed.", "All {n} checks passed.", len(run)))
-    elif not said:
-        said.append(_("Nothing failed: {passed} of {n} passed."))
+    elif not said and counts["skipped"] < len(run):
+        said.append(_("Nothing failed: {passed} of {judged} passed."))
     if counts["inconclusive"]:
         undecided = counts["inconclusive"]
         said.append(plural("{inconclusive} is inconclusive.", "{inconclusive} are inconclusive.", undecided))
+    if counts["skipped"]:
+        said.append(plural("{skipped} was not judged.", "{skipped} were not judged.", counts["skipped"]))
     if accepted:
         said.append(plural("{accepted} finding is accepted.", "{accepted} findings are accepted.", accepted))
     figures = {outcome: f"{counts[outcome]:,}" for outcome in ORDER}
-    return " ".join(said).format(n=f"{len(run):,}", accepted=f"{accepted:,}", **figures)
+    judged = len(run) - counts["skipped"]
+    return " ".join(said).format(n=f"{len(run):,}", judged=f"{judged:,}", accepted=f"{accepted:,}", **figures)
 
 
 def power_sentence(power: Power, _: Say) -> str:
