@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -123,7 +124,9 @@ class _Chunk:
         self.plan, self.record = plan, record
         self.members = members
         self.rngs = {int(m): _generators(plan.seeds[m]) for m in members}
-        self.weights = Stacked.of(plan.network.parameter_shapes, record.parameters, members)
+        shapes = _weights_first(plan.network.parameter_shapes)
+        self.penalised = sum(math.prod(shape) for name, shape in shapes.items() if _is_weight(name))
+        self.weights = Stacked.of(shapes, record.parameters, members)
         self.statistics = Stacked.of(plan.network.statistics_shapes, record.parameters, members)
         self.memory = [np.zeros_like(self.weights.flat) for _ in range(plan.optimizer.memories)]
         self.steps = 0
@@ -132,12 +135,14 @@ class _Chunk:
     def _gather_settings(self) -> None:
         """What differs by member, for those who are here."""
         plan, here = self.plan, self.members
-        self.gradient = Stacked.empty(plan.network.parameter_shapes, len(here), plan.dtype)
+        self.gradient = Stacked.empty(_weights_first(plan.network.parameter_shapes), len(here), plan.dtype)
         self.network = plan.network.with_settings(lambda numbers: np.asarray(numbers)[here])
         self.optimizer = plan.optimizer.of_members(here)
-        is_weight = _weight_entries(plan.network, self.gradient)
-        self.l1 = plan.l1[here, np.newaxis].astype(plan.dtype) * is_weight if plan.l1[here].any() else None
-        self.l2 = plan.l2[here, np.newaxis].astype(plan.dtype) * is_weight if plan.l2[here].any() else None
+        self.l1, self.l2 = (
+            numbers[here, np.newaxis].astype(plan.dtype) if numbers[here].any() else None
+            for numbers in (plan.l1, plan.l2)
+        )
+        self.penalty = np.empty_like(self.gradient.flat[:, : self.penalised])
         self.parameters = {**self.weights.views, **self.statistics.views}
         self.fused: dict[int, fused.DensePass] = {}  # by the rows of a batch; their buffers fit these members
         self.can_be_fused = fused.understands(self.network)
@@ -217,11 +222,12 @@ class _Chunk:
         return done
 
     def _add_penalties(self, g: Array, part: float) -> None:
-        w = self.weights.flat
+        w, d_w = self.weights.flat[:, : self.penalised], g[:, : self.penalised]
         if self.l2 is not None:
-            g += self.l2 * w if part == 1 else g.dtype.type(part) * self.l2 * w
+            d_w += np.multiply(self.l2 * g.dtype.type(part), w, out=self.penalty)
         if self.l1 is not None:
-            g += self.l1 * np.sign(w) if part == 1 else g.dtype.type(part) * self.l1 * np.sign(w)
+            np.sign(w, out=self.penalty)
+            d_w += np.multiply(self.l1 * g.dtype.type(part), self.penalty, out=self.penalty)
 
     def _leave(self, leaving: Array) -> None:
         """Write down who leaves, and close the ranks."""
@@ -261,9 +267,10 @@ def _generators(seed: int) -> tuple[np.random.Generator, np.random.Generator]:
     return np.random.default_rng(order), np.random.default_rng(dropout)
 
 
-def _weight_entries(network: Network, gradient: Stacked) -> Array:
-    """1 where a penalty applies: on weights, and on no bias, scale or shift."""
-    marks = Stacked.empty(network.parameter_shapes, 1, gradient.flat.dtype)
-    for name, view in marks.views.items():
-        view[...] = name.endswith(".weight")
-    return marks.flat
+def _weights_first(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, tuple[int, ...]]:
+    """Penalties apply to weights, and to no bias, scale or shift: laid out first, they are one block."""
+    return {name: shapes[name] for name in sorted(shapes, key=lambda name: not _is_weight(name))}
+
+
+def _is_weight(name: str) -> bool:
+    return name.endswith(".weight")

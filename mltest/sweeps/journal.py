@@ -20,7 +20,7 @@ import numpy as np
 
 from mltest.errors import StorageError
 from mltest.statistics import Array
-from mltest.sweeps.objective import CHUNK, Task
+from mltest.sweeps.objective import Task
 from mltest.sweeps.study import Key
 from mltest.sweeps.trials import Evaluation
 
@@ -31,7 +31,7 @@ except ImportError:  # pragma: no cover - not on Windows
 
 MAGIC = b"mltest-sweep"
 VERSION = 1
-FLUSH_SECONDS = 0.2  # a crash of the machine loses at most so much, or CHUNK evaluations
+SYNC_SECONDS = 0.2  # a crash of the whole machine loses at most so much; one of the process nothing
 _OPEN: set[str] = set()  # a lock of this process does not stop this process itself
 
 
@@ -43,8 +43,8 @@ class Journal:
     descriptor: int
     known: dict[Key, Evaluation] = field(default_factory=dict)
     end: int = 0  # bytes that are certainly whole
-    _waiting: list[bytes] = field(default_factory=list)
-    _flushed: float = 0.0
+    _unsynced: bool = False  # whether something was written that may not be on the disk itself yet
+    _synced: float = 0.0  # when all was
 
     @classmethod
     def open(cls, path: str | os.PathLike[str], study: Mapping[str, Any]) -> Self:
@@ -130,24 +130,18 @@ class Journal:
         return True
 
     def add(self, tasks: Sequence[Task], evaluations: Sequence[Evaluation]) -> None:
-        """Write down a chunk. Slow ones are on disk at once, quick ones after CHUNK evaluations."""
-        for task, evaluation in zip(tasks, evaluations, strict=True):
-            text = json.dumps(_plain(task, evaluation), ensure_ascii=True, allow_nan=True).encode()
-            self._waiting.append(b"%08x " % zlib.crc32(text) + text + b"\n")
-        if len(self._waiting) >= CHUNK or time.monotonic() - self._flushed > FLUSH_SECONDS:
-            self.flush()
-
-    def flush(self) -> None:
-        """Put on disk what waits."""
-        if self._waiting:
-            self._write(b"".join(self._waiting))
-            self._waiting = []
-        self._flushed = time.monotonic()
+        """Write down a chunk, in one piece."""
+        texts = (
+            json.dumps(_plain(task, evaluation), ensure_ascii=True, allow_nan=True).encode()
+            for task, evaluation in zip(tasks, evaluations, strict=True)
+        )
+        self._write(b"".join(b"%08x " % zlib.crc32(text) + text + b"\n" for text in texts))
 
     def close(self) -> None:
-        """Flush, and let others in."""
+        """Have all of it on the disk, and let others in."""
         try:
-            self.flush()
+            if self._unsynced:
+                self._sync()
         finally:
             _OPEN.discard(_identity(self.path))
             os.close(self.descriptor)
@@ -158,14 +152,26 @@ class Journal:
             written = 0
             while written < len(data):
                 written += os.write(self.descriptor, data[written:])
+        except OSError as error:
+            self._cut(quietly=True)
+            raise self._full(error) from error
+        self.end += len(data)
+        self._unsynced = True
+        if time.monotonic() - self._synced > SYNC_SECONDS:
+            self._sync()
+
+    def _sync(self) -> None:
+        self._unsynced = False
+        try:
             os.fsync(self.descriptor)
         except OSError as error:
-            self._waiting = []
-            self._cut(quietly=True)
-            raise StorageError(
-                f"{self.path}: cannot be written ({error}). What was finished before is kept: make room and call again."
-            ) from error
-        self.end += len(data)
+            raise self._full(error) from error
+        self._synced = time.monotonic()
+
+    def _full(self, error: OSError) -> StorageError:
+        return StorageError(
+            f"{self.path}: cannot be written ({error}). What was finished before is kept: make room and call again."
+        )
 
     def _cut(self, *, quietly: bool = False) -> None:
         """Drop what stands behind the last whole line."""
