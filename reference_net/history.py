@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -29,6 +29,7 @@ class History:
         best_epoch: the epoch, from 0, that `parameters` are from (…); −1 where none was finished.
         diverged: whose loss was no finite number any more (…): such a member leaves.
         interrupted: Ctrl-C ended the training; this is what was done till then.
+        state: where it stands, for `fit(..., resume=history.state)`; None where it was interrupted.
 
     All curves are (epochs, …), NaN in epochs that a member did not train.
     """
@@ -43,6 +44,7 @@ class History:
     best_epoch: Array
     diverged: Array
     interrupted: bool = False
+    state: Any = field(default=None, repr=False)  # a reference_net.state.State
 
     def frame(self) -> pandas.DataFrame:
         """One row an epoch and a member: epoch (from 1), member, and the curves."""

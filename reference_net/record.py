@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Self
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
+from typing import Any, Self
 
 import numpy as np
 
@@ -22,7 +23,7 @@ class Record:
     best_epoch: Array
     best_loss: Array
     diverged: Array
-    left: Array  # who stopped before the last epoch
+    stopped: Array  # who diverged or lost patience
     interrupted: bool = False
 
     @classmethod
@@ -36,6 +37,42 @@ class Record:
         return cls(
             start, curves, np.zeros(m, int), np.full(m, -1), np.full(m, np.inf), np.zeros(m, bool), np.zeros(m, bool)
         )
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        return self.curves["loss"].dtype
+
+    def of_members(self, index: Array) -> Record:
+        """A copy for some members only."""
+        return self._with(lambda values: values[index], lambda curve: curve[:, index])
+
+    def lengthened(self, epochs: int) -> Record:
+        """A copy with room for more epochs."""
+
+        def longer(curve: Array) -> Array:
+            more = np.full((epochs - len(curve), curve.shape[1]), np.nan, curve.dtype)
+            return np.concatenate([curve, more])
+
+        return self._with(np.copy, longer)
+
+    @staticmethod
+    def joined(records: Sequence[Record]) -> Record:
+        """The members of all, one after the other."""
+        first = records[0]
+        names = [field.name for field in fields(first) if field.name not in ("parameters", "curves", "interrupted")]
+        return Record(
+            {name: np.concatenate([one.parameters[name] for one in records]) for name in first.parameters},
+            {name: np.concatenate([one.curves[name] for one in records], axis=1) for name in first.curves},
+            **{name: np.concatenate([getattr(one, name) for one in records]) for name in names},
+        )
+
+    def _with(self, members: Callable[[Array], Array], curve: Callable[[Array], Array]) -> Record:
+        return Record(
+            {name: members(value) for name, value in self.parameters.items()},
+            {name: curve(value) for name, value in self.curves.items()},
+            members(self.epochs), members(self.best_epoch), members(self.best_loss), members(self.diverged),
+            members(self.stopped), self.interrupted,
+        )  # fmt: skip
 
     def write(self, plan: Plan, epoch: int, members: Array, parameters: Parameters, values: tuple[Array, ...]) -> Array:
         """Write down an epoch's values, in the order of CURVES; returns who goes on."""
@@ -60,11 +97,10 @@ class Record:
         last = np.ones(len(members), bool) if plan.patience is None else self.best_epoch[members] < 0
         for name, value in parameters.items():
             self.parameters[name][members[last]] = value[last]
-        self.left[members] = True
 
     def work_done(self, plan: Plan) -> int:
         """Epochs × members that are done or no longer needed."""
-        return int(np.where(self.left, plan.epochs, self.epochs).sum())
+        return int(np.where(self.stopped, plan.epochs, self.epochs).sum())
 
     def history(self, plan: Plan) -> History:
         def natural(values: Array, axis: int) -> Array:

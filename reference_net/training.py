@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,7 @@ from reference_net.plan import Plan, Shared, prepare
 from reference_net.population import Stacked, chunks
 from reference_net.record import Record
 from reference_net.schedules import ConstantRate, Schedule
+from reference_net.state import State
 
 BLOCK = 256  # rows that are scored at a time where no gradient is asked
 
@@ -69,6 +70,7 @@ def fit(
     schedule: Schedule | None = None,
     progress: Callable[[int, int], None] | None = None,
     observe: Callable[[Step], None] | None = None,
+    resume: State | None = None,
 ) -> History:
     """Train a network, or all networks of a population, each as if it were alone.
 
@@ -93,6 +95,8 @@ def fit(
         schedule: what the learning rate is multiplied by as epochs go on.
         progress: called after each epoch with how many (epochs × members) are done, and of how many.
         observe: called after each step with a `Step`.
+        resume: the `state` of a History of fewer epochs, to go on from; all else as it was then, and `epochs` how many
+            it is in all. The numbers are those of a training that never stopped.
 
     Returns:
         A `History`, with the parameters at the end and one row an epoch and a member. Ctrl-C ends the training and
@@ -106,30 +110,31 @@ def fit(
         l1=l1, l2=l2, seed=seed, rows=rows, sample_weight=sample_weight, validation=validation, patience=patience,
         clip=clip, schedule=schedule or ConstantRate(),
     )  # fmt: skip
-    record = Record.blank(plan)
+    state = State.blank(plan, Record.blank(plan)) if resume is None else resume.ahead(plan)
+    record = state.record
     row = plan.x.values.shape[plan.x.values.ndim - network.natural_rank + 1 :]
     try:
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # a member may diverge; its row says so
             for part in chunks(network, plan.members, plan.batch_size, row, plan.dtype.itemsize):
-                _Chunk(plan, record, np.arange(part.start, part.stop)).train(progress, observe)
+                _Chunk(plan, state, np.arange(part.start, part.stop)).train(progress, observe)
     except KeyboardInterrupt:
         record.interrupted = True
-    return record.history(plan)
+    return replace(record.history(plan), state=None if record.interrupted else replace(state, epoch=plan.epochs))
 
 
 class _Chunk:
     """Members that are trained side by side. Those that stop leave; nobody's numbers depend on who else is here."""
 
-    def __init__(self, plan: Plan, record: Record, members: Array) -> None:
-        self.plan, self.record = plan, record
-        self.members = members
-        self.rngs = {int(m): _generators(plan.seeds[m]) for m in members}
+    def __init__(self, plan: Plan, state: State, members: Array) -> None:
+        self.plan, self.state, self.record = plan, state, state.record
+        self.members = members[~state.record.stopped[members]]
+        self.rngs = {int(m): state.generators[m] for m in self.members}
         shapes = _weights_first(plan.network.parameter_shapes)
         self.penalised = sum(math.prod(shape) for name, shape in shapes.items() if _is_weight(name))
-        self.weights = Stacked.of(shapes, record.parameters, members)
-        self.statistics = Stacked.of(plan.network.statistics_shapes, record.parameters, members)
-        self.memory = [np.zeros_like(self.weights.flat) for _ in range(plan.optimizer.memories)]
-        self.steps = 0
+        self.weights = Stacked.of(shapes, state.last, self.members)
+        self.statistics = Stacked.of(plan.network.statistics_shapes, state.last, self.members)
+        self.memory = [memory[self.members] for memory in state.memory]
+        self.steps = state.epoch * -(-plan.rows.values.shape[-1] // plan.batch_size)
         self._gather_settings()
 
     def _gather_settings(self) -> None:
@@ -150,14 +155,22 @@ class _Chunk:
     def train(self, progress: Callable[[int, int], None] | None, observe: Observer | None) -> None:
         plan, record = self.plan, self.record
         try:
-            for epoch in range(plan.epochs):
+            for epoch in range(self.state.epoch, plan.epochs):
                 if not len(self.members):
                     break
                 self._epoch(epoch, observe)
                 if progress is not None:
                     progress(record.work_done(plan), plan.epochs * plan.members)
         finally:  # also when interrupted
-            record.keep(plan, self.members, self.parameters)
+            self._keep()
+
+    def _keep(self) -> None:
+        """Write down where the members stand who are still here."""
+        self.record.keep(self.plan, self.members, self.parameters)
+        for name, value in self.parameters.items():
+            self.state.last[name][self.members] = value
+        for whole, mine in zip(self.state.memory, self.memory, strict=True):
+            whole[self.members] = mine
 
     def _epoch(self, epoch: int, observe: Observer | None) -> None:
         plan = self.plan
@@ -232,6 +245,7 @@ class _Chunk:
     def _leave(self, leaving: Array) -> None:
         """Write down who leaves, and close the ranks."""
         self.record.keep(self.plan, self.members[leaving], {n: v[leaving] for n, v in self.parameters.items()})
+        self.record.stopped[self.members[leaving]] = True
         stay = ~leaving
         self.members = self.members[stay]
         self.weights, self.statistics = self.weights.of_members(stay), self.statistics.of_members(stay)
@@ -259,12 +273,6 @@ def evaluate(
         loss += losses.sum(axis=-1)
         right += np.nan if answers is None else answers.sum(axis=-1)
     return loss / max(n, 1), right / max(n, 1)
-
-
-def _generators(seed: int) -> tuple[np.random.Generator, np.random.Generator]:
-    """One for the order of rows and one for dropout, so that neither moves the other."""
-    order, dropout = np.random.SeedSequence(int(seed)).spawn(2)
-    return np.random.default_rng(order), np.random.default_rng(dropout)
 
 
 def _weights_first(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, tuple[int, ...]]:
