@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
 
-from mltest.gradients.directions import stretches, unit_direction
+from mltest.gradients.directions import Direction, Units, claim, draw_direction
 from mltest.gradients.line import Line, walk
-from mltest.models.capabilities import Array, Differentiable, Values
+from mltest.models.capabilities import Array, Differentiable, Gradients, Values
 
-Gradients = Mapping[str, Array | None]
-
+# Steps of the first look, a plain central difference: the second where the first meets a kink.
+GLANCES = (2.0**-18, 2.0**-24)
 # Steps in units of an element's size, the first choice first: at 2⁻¹³ truncation (step²) and rounding (ε / step) of
 # float64 both lie near 1e-9 of the derivative. The others are for curved, noisy and kinked functions.
 STEPS_FLOAT64 = (2.0**-13, 2.0**-18, 2.0**-23, 2.0**-28, 2.0**-9, 2.0**-5)
@@ -25,8 +25,8 @@ TOLERANCE_FLOAT64 = 1e-8
 TOLERANCE_FLOAT32 = 2e-6
 # More than this is not rounding of the dtype any more, however badly a layer is conditioned.
 ROUNDING_FLOAT64, ROUNDING_FLOAT32 = 1e-7, 3e-4
-# A bar this small beside the derivative needs no other step.
-GOOD_ENOUGH = 1e-7
+# A bar this small beside the derivative needs no other step: in a glance, and in a longer look.
+GOOD_ENOUGH, SHARP = 1e-7, 2e-8
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,7 @@ class Verdict:
     numeric: float
     claimed: float
     step: float = 0.0
+    least: float = 0.0  # the size of the block that contributes least; 0 where that was not asked
 
     @property
     def wrong(self) -> bool:
@@ -53,6 +54,11 @@ class Verdict:
     def resolution(self) -> float:
         """The smallest relative error that this direction would have shown."""
         return self.error / self.size if self.size > 0 else np.inf
+
+    @property
+    def power(self) -> float:
+        """The same for the block that contributes least."""
+        return self.error / self.least if self.least > 0 else self.resolution
 
 
 @dataclass
@@ -80,10 +86,10 @@ class Walk:
         """The claim at one step; `rounding` is the claim's own, element by element."""
         line = self.line(step)
         found = line.compare(upstream, gradients)
-        size = max(_norm(gradients, line.moved_near), abs(found.numeric) / 3)
-        slack = 2 * self.bench.epsilon * _norm(gradients, line.moved_near)
+        size = max(found.size, abs(found.numeric) / 3)
+        slack = 2 * self.bench.epsilon * found.size
         if rounding is not None:
-            slack += 10 * _norm(rounding, line.moved_near)
+            slack += 10 * claim(rounding, line.moved_near)[1]
         return Verdict(
             difference=found.difference,
             error=found.error + slack + self.bench.tolerance * size,
@@ -103,7 +109,7 @@ class Walk:
                 best, worse = verdict, 0
             else:
                 worse += 1
-            if best.error <= (GOOD_ENOUGH + 2 * self.bench.tolerance) * best.size or worse > 2:
+            if best.error <= (SHARP + 2 * self.bench.tolerance) * best.size or worse > 2:
                 break
         assert best is not None
         return best
@@ -118,8 +124,11 @@ class Walk:
             if step == verdict.step or (step == TINY and self.bench.epsilon > 1e-10):
                 continue
             other = self.judge(step, upstream, gradients, rounding)
+            apart = abs(other.difference - verdict.difference)
+            if other.error < abs(verdict.difference) and apart < 0.05 * abs(verdict.difference):
+                return True
             if other.error < 0.5 * abs(verdict.difference):
-                if abs(other.difference - verdict.difference) > 0.3 * abs(verdict.difference):
+                if apart > 0.3 * abs(verdict.difference):
                     return False
                 if agreed or step != TINY:
                     return True
@@ -136,7 +145,6 @@ class Bench:
     precise: bool
     epsilon: float
     native: Values  # the same point in the model's own dtype
-    calls: int = 0
     grain: float = 0.0  # of outputs that all are numbers of a coarser dtype than the arithmetic
 
     @classmethod
@@ -145,12 +153,15 @@ class Bench:
 
         A copy can hide a fault of the coarse arithmetic, so its own gradient is compared with the copy's afterwards.
         """
-        native = dict(piece.values if values is None else values)
+        native = piece.values if values is None else values
         epsilon = max((float(np.finfo(v.dtype).eps) for v in native.values()), default=float(np.finfo(float).eps))
         if epsilon > 1e-10:
             fine = {name: value.astype(np.float64) for name, value in native.items()}
-            if _same_function(piece, native, fine):
-                return cls(piece, fine, True, float(np.finfo(np.float64).eps), native, calls=2)
+            outputs = _of_the_same_function(piece, native, fine)
+            if outputs is not None:
+                bench = cls(piece, fine, True, float(np.finfo(np.float64).eps), native)
+                bench.__dict__["centre"] = outputs
+                return bench
         return cls(piece, native, False, epsilon, native)
 
     @property
@@ -167,7 +178,6 @@ class Bench:
         return TOLERANCE_FLOAT32 if self.coarse else TOLERANCE_FLOAT64
 
     def forward(self, values: Values) -> Array:
-        self.calls += 1
         return self.piece.forward(values, precise=self.precise)
 
     @cached_property
@@ -176,19 +186,55 @@ class Bench:
 
     def backward(self, upstream: Array) -> Gradients:
         """The claim, in the arithmetic of the bench; a copy that cannot be differentiated leaves the model's own."""
-        self.calls += 1
+        return self.claims([upstream])[0]
+
+    def claims(self, upstreams: Sequence[Array]) -> list[Gradients]:
+        """The claim for each upstream gradient, after one forward pass."""
         if self.precise:
             try:
-                return self.piece.backward(self.values, upstream, precise=True)
+                return self._claims(self.values, upstreams)
             except (RuntimeError, TypeError, ValueError):
                 pass
-        return self.piece.backward(self.native, upstream)
+        return self._claims(self.native, upstreams)
+
+    def _claims(self, values: Values, upstreams: Sequence[Array]) -> list[Gradients]:
+        with self.piece.taped(values, precise=values is self.values and self.precise) as tape:
+            if values is self.values:
+                self.__dict__.setdefault("centre", tape.outputs)
+            return [tape.pull(upstream) for upstream in upstreams]
 
     def walk(self, names: Iterable[str], gradients: Gradients, rng: np.random.Generator) -> Walk:
         """A random direction over the named blocks, walked as far as it is asked about."""
-        chosen = {name: self.values[name] for name in names}
-        factors = stretches(chosen, gradients)
-        return Walk(self, {name: factors[name] * unit_direction(value, rng) for name, value in chosen.items()})
+        return Walk(self, draw_direction({name: self.values[name] for name in names}, gradients, Units(rng)).steps)
+
+    def glance(self, names: Iterable[str], upstream: Array, gradients: Gradients, units: Units) -> Verdict | None:
+        """Whether the claim agrees with a plain central difference along one direction; None where that is not clear.
+
+        Two forward passes. Agreement to the tolerance is no accident, so nothing else need be known of the function;
+        of a disagreement the reason may be a kink or curvature, which only a longer look can tell.
+        """
+        if self.epsilon > 1e-10:
+            return None
+        direction = draw_direction({name: self.values[name] for name in names}, gradients, units)
+        for step in GLANCES:
+            verdict = self.central(direction, upstream, step)
+            if not verdict.wrong and verdict.error <= (GOOD_ENOUGH + 2 * self.tolerance) * verdict.size:
+                return verdict
+        return None
+
+    def central(self, direction: Direction, upstream: Array, step: float) -> Verdict:
+        """The claim against (F(x + t·u) − F(x − t·u)) / 2t, with a bar for rounding and the tolerance alone."""
+        steps = {name: step * u for name, u in direction.steps.items()}
+        plus = self.forward({**self.values, **{name: self.values[name] + d for name, d in steps.items()}})
+        minus = self.forward({**self.values, **{name: self.values[name] - d for name, d in steps.items()}})
+        used = upstream != 0
+        with np.errstate(all="ignore"):
+            numeric = float(upstream @ np.where(used, plus - minus, 0.0)) / (2 * step)
+            noise = float(np.linalg.norm(np.where(used, upstream * self.centre, 0.0)))
+        size = max(direction.size, abs(numeric) / 3)
+        # Half of six roundings of outputs, each two units in the last place, and the steps' own.
+        error = self.epsilon / step * (10 * noise + 2 * direction.size) + self.tolerance * size
+        return Verdict(direction.claimed - numeric, error, size, numeric, direction.claimed, step, direction.least)
 
     def rounding(self, upstream: Array, rng: np.random.Generator) -> Gradients:
         """How much the claim changes when everything it is computed from changes in the last place: its rounding.
@@ -199,7 +245,6 @@ class Bench:
         squares: dict[str, Array | None] = dict.fromkeys(plain)
         for _ in range(2):
             shaken = {name: _jittered(value, rng) for name, value in self.native.items()}
-            self.calls += 1
             above = upstream * (1 + self.native_epsilon * rng.uniform(-1, 1, upstream.shape))
             again = self.piece.backward(shaken, above)
             for name, gradient in again.items():
@@ -226,30 +271,21 @@ class Bench:
         return max((float(np.finfo(v.dtype).eps) for v in self.native.values()), default=2.0**-52)
 
 
-def _same_function(piece: Differentiable, native: Values, fine: Values) -> bool:
+def _of_the_same_function(piece: Differentiable, native: Values, fine: Values) -> Array | None:
+    """The outputs of the float64 copy, if they are those of the model up to its rounding; None otherwise."""
     try:
         with np.errstate(all="ignore"):
             coarse, precise = piece.forward(native), piece.forward(fine, precise=True)
     except (RuntimeError, TypeError, ValueError):
-        return False
+        return None
     if coarse.shape != precise.shape or not np.array_equal(np.isfinite(coarse), np.isfinite(precise)):
-        return False
+        return None
     finite = np.isfinite(coarse)
     distance = np.linalg.norm((coarse - precise)[finite])
-    return bool(distance <= 1e-3 * np.linalg.norm(precise[finite]) + 1e-6 * np.sqrt(coarse.size))
+    return precise if distance <= 1e-3 * np.linalg.norm(precise[finite]) + 1e-6 * np.sqrt(coarse.size) else None
 
 
 def _jittered(value: Array, rng: np.random.Generator) -> Array:
     epsilon = np.finfo(value.dtype).eps
     shaken: Array = value * (1 + epsilon * rng.integers(-2, 3, size=value.shape))
     return shaken.astype(value.dtype)
-
-
-def _norm(gradients: Gradients, direction: Values) -> float:
-    total = 0.0
-    for name, step in direction.items():
-        gradient = gradients.get(name)
-        if gradient is not None:
-            product = np.ravel(gradient).astype(np.float64, copy=False) * np.ravel(step)
-            total += float(np.sum(np.where(np.ravel(step) != 0, product, 0.0) ** 2))
-    return float(np.sqrt(total))

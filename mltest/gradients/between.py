@@ -20,7 +20,7 @@ class Place:
     """Where a fault between layers is: the piece that shows it, its wrong blocks, and what it looks like."""
 
     name: str
-    words: str  # "between conv1 and fc", "inside block2"
+    words: str  # "Between conv1 and fc", "In block2, between its layers,"; "" for a parameter itself
     bench: Bench
     wrong: list[Wrong]
     fits: list[Fit]
@@ -43,7 +43,7 @@ def _place(problem: HasConnections, wrong: Sequence[Wrong], whole: Bench, rng: n
 def _cut_off(problem: HasConnections, whole: Bench, wrong: Sequence[Wrong]) -> Place | None:
     for call in reversed(list(problem.cut_off())):
         fit = Fit("zero_or_detached", _("no gradient comes out of it: its output is cut off (detached)"))
-        return Place(call.name, _("in {layer}").format(layer=call.name), whole, list(wrong), [fit])
+        return Place(call.name, _("In {layer}").format(layer=call.name), whole, list(wrong), [fit])
     return None
 
 
@@ -60,7 +60,7 @@ def _in_a_group(problem: HasConnections, rng: np.random.Generator) -> Place | No
         wrong = thorough(bench, upstream, names, rng)
         if wrong:
             fits = _ordered(explain_worst(bench, wrong, rng), _writers([call, *_inside(problem, call)]))
-            return Place(call.name, _("in {group}, between its layers").format(group=call.name), bench, wrong, fits)
+            return Place(call.name, _("In {group}, between its layers,").format(group=call.name), bench, wrong, fits)
     return None
 
 
@@ -99,7 +99,7 @@ def _shared(problem: HasConnections, whole: Bench, wrong: Sequence[Wrong]) -> Pl
             if np.linalg.norm(share - gradient) <= 1e-3 * size and np.linalg.norm(total - gradient) > 1e-3 * size:
                 words = _("it is used in {count} places, and only {name} counts").format(count=len(shares), name=name)
                 fit = Fit("shared_once", words)
-                return Place(item.block, _("in {block}").format(block=item.block), whole, [item], [fit])
+                return Place(item.block, "", whole, [item], [fit])
     return None
 
 
@@ -127,7 +127,7 @@ def _after_an_output(
             found = thorough(bench, one, names, rng)
             if found:
                 fits = _ordered(explain_worst(bench, found, rng, whole=True), _writers(problem.layers()))
-                words = _("between {layer} and {following}").format(layer=rest.name, following=following)
+                words = _("Between {layer} and {following}").format(layer=rest.name, following=following)
                 return Place(rest.name, words, bench, found, fits)
         following = rest.name
     return None
@@ -151,9 +151,9 @@ def _in_parameters(problem: HasConnections, whole: Bench, wrong: Sequence[Wrong]
             words = _("it is used somewhere else too, and that use does not count")
             name = counted[-1].block
             found = [Fit("shared_once", words), *fits]
-            return Place(name, _("in {block}").format(block=name), whole, counted, found)
+            return Place(name, "", whole, counted, found)
     last = wrong[-1].block
-    return Place(last, _("in {block}").format(block=last), whole, list(wrong), fits)
+    return Place(last, "", whole, list(wrong), fits)
 
 
 def explain_worst(bench: Bench, wrong: Sequence[Wrong], rng: np.random.Generator, *, whole: bool = False) -> list[Fit]:

@@ -12,7 +12,7 @@ from mltest.errors import MLTestError
 from mltest.evidence import Text
 from mltest.gradients.answer import answer
 from mltest.gradients.search import search_further
-from mltest.gradients.survey import survey
+from mltest.gradients.survey import FACTORS, survey
 from mltest.language import translate as _
 from mltest.models.differentiable import differentiable
 from mltest.results import Result
@@ -53,14 +53,16 @@ def check_gradients(
         InvalidInput: an argument cannot be used; the message names it.
     """
     started = time.perf_counter()
+    named = [f"{name}={name}" for name, value in (("loss", loss), ("at", at)) if value is not None]
     patterns = [only] if isinstance(only, str) else None if only is None else list(only)
+    repeat = _repeat(x, y, named, patterns, search=search, seed=seed)
     try:
         problem = differentiable(model, x, y, loss=loss, at=at, only=patterns, seed=seed)
         with problem.preserved():
-            found = survey(problem, seed=seed)
+            found = survey(problem, seed=seed, factors=FACTORS if search else ())
             if search and not found.random and not found.guilty and not found.whole_wrong:
                 found = search_further(found, seed=seed)
-        result = answer(found, seed=seed)
+        result = answer(found, seed=seed, repeat=repeat)
     except MLTestError:
         raise
     except Exception as error:
@@ -72,8 +74,17 @@ def check_gradients(
             hint=_("The traceback is the model's own; nothing could be compared."),
             evidence=(Text(title=_("Traceback"), text=_own_traceback(error), language="traceback"),),
             seed=seed,
+            repeat=repeat,
         )
     return replace(result, seconds=time.perf_counter() - started)
+
+
+def _repeat(x: Any, y: Any, named: list[str], only: list[str] | None, *, search: bool, seed: int) -> str:
+    """The call that repeats the check, in the tester's own names where an argument is not plain data."""
+    arguments = ["model"] + ["x"] * (x is not None or y is not None) + ["y"] * (y is not None) + named
+    arguments += [f"only={only!r}"] if only is not None else []
+    arguments += [] if search else ["search=False"]
+    return f"mltest.check_gradients({', '.join([*arguments, f'seed={seed}'])})"
 
 
 def _own_traceback(error: Exception) -> str:

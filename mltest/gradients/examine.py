@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mltest.gradients.bench import Bench, Gradients, Verdict, Walk
+from mltest.gradients.bench import Bench, Verdict, Walk
 from mltest.gradients.line import Line
-from mltest.models.capabilities import Array
+from mltest.models.capabilities import Array, Gradients
 
 # Directions that must agree before a claim is called wrong, and by how many bars.
 WITNESSES = 3
@@ -32,7 +32,7 @@ class Look:
 
 def look(bench: Bench, upstreams: Sequence[Array], names: Iterable[str], rng: np.random.Generator) -> list[Look]:
     """Compare along one random direction over the named blocks, for each upstream gradient."""
-    claims = [bench.backward(upstream) for upstream in upstreams]
+    claims = bench.claims(upstreams)
     walk = bench.walk(names, claims[0], rng)
     seen = []
     for upstream, claimed in zip(upstreams, claims, strict=True):
@@ -111,10 +111,9 @@ def _witnesses(bench: Bench, upstream: Array, name: str, rng: np.random.Generato
     return None
 
 
-def coarser_than_its_dtype(bench: Bench, upstream: Array, rng: np.random.Generator) -> list[Wrong]:
-    """Blocks whose gradient in the model's own dtype is further from its float64 copy's than rounding goes."""
+def coarser_than_its_dtype(bench: Bench, upstream: Array, fine: Gradients, rng: np.random.Generator) -> list[Wrong]:
+    """Blocks whose gradient in the model's own dtype is further from its float64 copy's (`fine`) than rounding goes."""
     native = bench.piece.backward(bench.native, upstream)
-    fine = bench.backward(upstream)
     rounding: Gradients | None = None
     found = []
     for name, exact in fine.items():
@@ -131,6 +130,24 @@ def coarser_than_its_dtype(bench: Bench, upstream: Array, rng: np.random.Generat
         if apart > allowed and apart < 0.1 * size:
             found.append(Wrong(name, Verdict(apart, allowed, size, size, float(np.linalg.norm(own))), upstream))
     return found
+
+
+def disproportionate(bench: Bench, plain: Gradients, scaled: Gradients, factor: float) -> bool:
+    """Whether `scaled`, the claim for an upstream gradient `factor` times as large, is not `factor` times as large.
+
+    What a layer does to gradients is linear, whatever the layer: a thousandth from above gives a thousandth.
+    """
+    close = 1e-3 if bench.coarse and not bench.precise else 1e-6
+    for name, gradient in plain.items():
+        other = scaled.get(name)
+        if gradient is None or other is None:
+            if gradient is not other:
+                return True
+            continue
+        distance = float(np.linalg.norm(np.ravel(other.astype(np.float64, copy=False) / factor - gradient)))
+        if not distance <= close * float(np.linalg.norm(np.ravel(gradient))):
+            return True
+    return False
 
 
 def _sure(verdict: Verdict) -> bool:

@@ -10,13 +10,14 @@ Source: Press et al., Numerical Recipes, 3rd edition, section 5.7; Moré & Wild 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 
-from mltest.models.capabilities import Array, Values
+from mltest.gradients.directions import claim
+from mltest.models.capabilities import Array, Gradients, Values
 
 # W is a sum of F at five points with weights 1, 1, −4, −4 and 6: as noise, √70 roundings.
 _WEIGHT_OF_NOISE = np.sqrt(70.0)
@@ -127,7 +128,7 @@ class Line:
             right = (self.near[0] - self.centre) / (self.step / 2)
         return left, right
 
-    def compare(self, upstream: Array, gradients: Mapping[str, Array | None]) -> Difference:
+    def compare(self, upstream: Array, gradients: Gradients) -> Difference:
         """How far `gradients` are from the derivative of `upstream @ F` along this line, and how far they may be.
 
         The two are subtracted at each step before they are extrapolated, so that displacements changed by rounding
@@ -135,7 +136,7 @@ class Line:
         """
         far, near = self.slopes
         numeric_far, numeric_near = float(upstream @ far), float(upstream @ near)
-        claimed_far, claimed_near = dot(gradients, self.moved_far), dot(gradients, self.moved_near)
+        claimed_far, (claimed_near, size) = claim(gradients, self.moved_far)[0], claim(gradients, self.moved_near)
         at_far, at_near = claimed_far - numeric_far, claimed_near - numeric_near
         weighted = np.where(upstream != 0, upstream, 0.0)
         roundings = float(np.sqrt(np.sum((weighted * self.noise) ** 2)))
@@ -146,7 +147,7 @@ class Line:
         error = abs(at_far - at_near) + rounding + kinks / self.step
         numeric = (4 * numeric_near - numeric_far) / 3
         difference = (4 * at_near - at_far) / 3
-        return Difference(difference=difference, error=error, numeric=numeric, claimed=numeric + difference)
+        return Difference(difference, error, numeric, numeric + difference, size)
 
 
 @dataclass(frozen=True)
@@ -157,17 +158,7 @@ class Difference:
     error: float
     numeric: float
     claimed: float
-
-
-def dot(gradients: Mapping[str, Array | None], direction: Values) -> float:
-    """The claimed derivative along a direction, summed in float64; a block without gradient adds nothing."""
-    total = 0.0
-    for name, step in direction.items():
-        gradient = gradients.get(name)
-        if gradient is not None:
-            product = np.ravel(gradient).astype(np.float64, copy=False) * np.ravel(step)
-            total += float(np.sum(np.where(np.ravel(step) != 0, product, 0.0)))
-    return total
+    size: float  # root of the sum of squares of what each element contributes to the claim
 
 
 def walk(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,13 +12,16 @@ from hypothesis import strategies as st
 from hypothesis.errors import NoSuchExample
 
 from mltest.gradients.bench import Bench
-from mltest.gradients.examine import thorough
-from mltest.gradients.survey import Found, Layer, normalised, survey
+from mltest.gradients.directions import Units, draw_direction
+from mltest.gradients.examine import disproportionate, thorough
+from mltest.gradients.survey import Found, Layer, normalised, reached, survey
 from mltest.language import translate as _
-from mltest.models.capabilities import HasGradients, HasLayers, HasMemory, HasVariants, LayerCall
+from mltest.models.capabilities import HasGradients, HasLayers, HasMemory, HasVariants
 
-# A quick difference beyond this is worth a thorough look; kinks and curvature rarely reach it.
-SUSPICIOUS = 1e-5
+# A quick difference beyond this is worth a thorough look; at so small a step kinks and curvature rarely reach it.
+SUSPICIOUS, SCREENING_STEP = 1e-5, 2.0**-23
+# As many sets of labels are tried as it takes to give every class once, but no more than this.
+MOST_LABELS = 6
 
 
 @dataclass(frozen=True)
@@ -32,21 +35,17 @@ class Variant:
 def search_further(found: Found, *, seed: int) -> Found:
     """Look where the given data do not lead; returns the first finding, shrunk, or what was found before."""
     problem = found.problem
-    scaled = _with_other_upstreams(found, seed)
-    if scaled is not None:
-        return scaled
+    if _with_other_upstreams(found, seed):
+        return found
     if isinstance(problem, HasMemory):
-        other = problem.after_another_batch()
-        if other is not None:
-            again = survey(other, seed=seed)
-            if again.guilty or again.whole_wrong:
-                again.changed = _("After a pass over other rows")
-                return again
+        again = _with_memories(found, problem, seed)
+        if again is not None:
+            return again
     if not isinstance(problem, HasVariants) or not isinstance(problem, HasLayers):
         return found
     for variant in variants(problem, seed):
         try:
-            if _frowns(variant.problem, seed):
+            if _suspicious(variant.problem, found.units):
                 again = survey(variant.problem, seed=seed)
                 if again.guilty or again.whole_wrong:
                     again.changed = variant.says
@@ -56,85 +55,81 @@ def search_further(found: Found, *, seed: int) -> Found:
     return found
 
 
-def _with_other_upstreams(found: Found, seed: int) -> Found | None:
-    """A layer's backward pass must be linear in what comes from above: a thousandth gives a thousandth."""
+def _with_other_upstreams(found: Found, seed: int) -> bool:
+    """Whether a layer is wrong for a gradient from above of another size; then `found` says so."""
     rng = np.random.default_rng([seed, 1])
-    for layer in reversed(found.layers):
-        upstream = normalised(layer.call.upstream)
-        if not upstream.any():
+    for i, layer in reversed(list(enumerate(found.layers))):
+        if not layer.factor:
             continue
-        plain = layer.bench.backward(upstream)
-        for factor in (1e3, 1e-3):
-            scaled = layer.bench.backward(upstream * factor)
-            if all(_same_direction(plain.get(name), scaled.get(name), factor, layer.bench) for name in plain):
-                continue
-            suspect = Layer(layer.call, layer.bench)
-            names = [name for name, value in layer.bench.values.items() if value.size]
-            suspect.wrong = thorough(layer.bench, upstream * factor, names, rng)
-            if suspect.wrong:
-                suspect.explain(rng)
-                found.layers[found.layers.index(layer)] = suspect
-                found.changed = _("With a gradient from above {factor} times as large").format(factor=f"{factor:g}")
-                return found
-    return None
+        suspect = Layer(layer.call, layer.bench)
+        names = [name for name, value in layer.bench.values.items() if value.size]
+        suspect.wrong = thorough(layer.bench, normalised(layer.call.upstream) * layer.factor, names, rng)
+        if suspect.wrong:
+            suspect.explain(rng)
+            found.layers[i] = suspect
+            words = _("With a gradient from above {factor} times as large")
+            found.changed = words.format(factor=f"{layer.factor:g}")
+            return True
+    return False
 
 
-def _same_direction(plain: Any, scaled: Any, factor: float, bench: Bench) -> bool:
-    if plain is None or scaled is None:
-        return plain is scaled
-    distance = np.linalg.norm(np.ravel(scaled.astype(np.float64) / factor - plain))
-    close = 1e-3 if bench.coarse and not bench.precise else 1e-6
-    return bool(distance <= close * np.linalg.norm(np.ravel(plain)))
+def _with_memories(found: Found, problem: HasMemory, seed: int) -> Found | None:
+    """What is wrong after a pass over other rows.
+
+    A net that carries a state on purpose has another loss then, and is judged in that state like any other.
+    """
+    other = problem.after_another_batch()
+    if other is None or found.whole_bench is None:
+        return None
+    bench = replace(found.whole_bench, piece=other.whole)
+    after = bench.backward(np.ones(1))
+    if not disproportionate(bench, found.claimed, after, 1.0):
+        return None
+    again = survey(other, seed=seed)
+    if not again.guilty and not again.whole_wrong:
+        return None
+    again.changed = _("After a pass over other rows")
+    return again
 
 
 def variants(problem: HasVariants, seed: int) -> Iterator[Variant]:
     """Other data of the same shape, the likeliest to show something first."""
     rng = np.random.default_rng([seed, 2])
-    x, y = problem.x, _other_labels(problem.y)
+    x, y = problem.x, problem.y
+    labels = list(other_labels(y, problem.classes))
     if _scales(x):
-        yield Variant(_("With inputs 8 times as large and other labels"), problem.variant(x=_times(x, 8.0), y=y))
-        yield Variant(_("With inputs of the other sign, 8 times smaller"), problem.variant(x=_times(x, -0.125)))
+        large = problem.variant(x=_times(x, 8.0), y=labels[0] if labels else None)
+        yield Variant(_("With inputs 8 times as large and other labels"), large)
+        small = problem.variant(x=_times(x, -0.125), y=labels[-1] if labels else None)
+        yield Variant(_("With inputs of the other sign, 8 times smaller"), small)
+        labels = labels[1:-1]
     elif _is_index(x):
-        yield Variant(_("With the first row repeated"), problem.variant(x=_repeat(x), y=y))
-    if _rows(x) > 1 and (problem.y is None or _rows(problem.y) == _rows(x)):
+        yield Variant(_("With the first row repeated"), problem.variant(x=_repeat(x)))
+    for other in labels:
+        yield Variant(_("With other labels"), problem.variant(y=other))
+    if _rows(x) > 1 and (y is None or _rows(y) == _rows(x)):
         row = int(rng.integers(_rows(x)))
-        yield Variant(_("With row {row} alone").format(row=row), problem.variant(x=_take(x, [row]), y=_take(y, [row])))
+        words = _("With row {row} alone").format(row=row)
+        yield Variant(words, problem.variant(x=_take(x, [row]), y=_take(y, [row])))
 
 
-def _frowns(problem: HasGradients, seed: int) -> bool:
-    """A screening with two forward passes a layer: is the difference along one direction suspiciously large?"""
-    assert isinstance(problem, HasLayers)
-    rng = np.random.default_rng([seed, 3])
-    return any(_screen(call, rng) for call in problem.layers())
-
-
-def _screen(call: LayerCall, rng: np.random.Generator) -> bool:
-    bench = Bench.of(call)
-    upstream = normalised(call.upstream)
-    names = [name for name, value in bench.values.items() if value.size]
-    if not names or not upstream.any():
-        return False
-    claimed = bench.backward(upstream)
-    walk = bench.walk(names, claimed, rng)
-    step = bench.steps[0] / 2
-    plus, minus = (
-        {n: (bench.values[n] + sign * step * u).astype(bench.values[n].dtype) for n, u in walk.direction.items()}
-        for sign in (1, -1)
-    )
-    difference = bench.forward({**bench.values, **plus}) - bench.forward({**bench.values, **minus})
-    numeric = float(upstream @ np.where(upstream != 0, difference, 0.0)) / (2 * step)
-    parts = [0.0 if g is None else g * walk.direction[n] for n, g in claimed.items() if n in walk.direction]
-    along = float(sum(np.sum(part) for part in parts))
-    size = max(float(np.sqrt(sum(np.sum(np.square(part)) for part in parts))), abs(numeric) / 3)
-    limit = SUSPICIOUS if bench.epsilon < 1e-10 else 1e-2
-    return bool(abs(along - numeric) > limit * size) or not np.isfinite(along)
+def _suspicious(problem: HasGradients, units: Units) -> bool:
+    """Whether the whole differs along one direction by more than the kinks between two near points make of it."""
+    bench, one = Bench.of(problem.whole), np.ones(1)
+    claimed = bench.backward(one)
+    names = reached(bench, claimed)
+    fine = bench.epsilon < 1e-10
+    direction = draw_direction({name: bench.values[name] for name in names}, claimed, units)
+    verdict = bench.central(direction, one, SCREENING_STEP if fine else bench.steps[0] / 2)
+    limit = verdict.error + (SUSPICIOUS if fine else 1e-2) * verdict.size
+    return not abs(verdict.difference) <= limit
 
 
 def _shrunk(problem: HasVariants, found: Found, seed: int) -> Found:
     """The smallest data that still show it: Hypothesis takes rows away and makes the size of the input simple."""
     rows = _rows(problem.x)
     scales = [1.0, 2.0, -1.0, 8.0, -0.125] if _scales(problem.x) else [1.0]
-    labels = [problem.y, _other_labels(problem.y)] if _is_index(problem.y) else [problem.y]
+    labels = [problem.y, *other_labels(problem.y, problem.classes)]
     best: dict[str, Found] = {}
 
     def shows(choice: tuple[list[int], float, int]) -> bool:
@@ -218,9 +213,17 @@ def _repeat(x: Any) -> Any:
     return x[[0] * _rows(x)]
 
 
-def _other_labels(y: Any) -> Any:
-    """Integer labels that run through all classes that occur, in another order."""
+def other_labels(y: Any, classes: int) -> Iterator[Any]:
+    """Labels that run through all classes: in as many sets as it takes for every class to be some row's, if bounded.
+
+    Where the number of classes is not known (0), the ones that occur are all there are.
+    """
     if not _is_index(y) or _rows(y) == 0 or len(y.shape) != 1:
-        return y
-    low, high = int(y.min()), int(y.max())
-    return low + (y - low + 1) % (high - low + 1)
+        return
+    rows, low, high = len(y), int(y.min()), int(y.max())
+    first, count = (0, classes) if classes > max(high, 1) and low >= 0 else (low, high - low + 1)
+    if count < 2:
+        return
+    for turn in range(min(MOST_LABELS, -(-count // rows))):
+        places = (y * 0 + 1).cumsum(0) - 1 + turn * rows  # an array or a tensor, like y
+        yield first + places % count

@@ -11,11 +11,25 @@ from mltest.errors import InvalidInput
 from mltest.gradients.bench import Bench, Verdict
 from mltest.gradients.between import Place, between_layers, cases_of
 from mltest.gradients.causes.case import Case, Fit
-from mltest.gradients.causes.diagnose import diagnose
-from mltest.gradients.examine import Look, Wrong, coarser_than_its_dtype, look, thorough
+from mltest.gradients.causes.diagnose import diagnose, suspected
+from mltest.gradients.directions import Units, flows
+from mltest.gradients.examine import Look, Wrong, coarser_than_its_dtype, disproportionate, look, thorough
 from mltest.language import translate as _
-from mltest.models.capabilities import Array, Differentiable, HasConnections, HasGradients, HasLayers, LayerCall, Values
+from mltest.models.capabilities import (
+    Array,
+    Differentiable,
+    Gradients,
+    HasConnections,
+    HasGradients,
+    HasLayers,
+    LayerCall,
+    Values,
+)
 
+# Factors for the gradient from above that show what is not linear in it: what clips, or adds an epsilon.
+FACTORS = (1e3, 1e-3)
+# As many wrong blocks of a whole are explained, the last ones.
+MOST_CASES = 3
 # The epsilon of float16; bfloat16's is larger.
 SIXTEEN_BITS = 2.0**-11
 
@@ -27,8 +41,10 @@ class Layer:
     call: LayerCall
     bench: Bench
     resolution: float = 0.0  # the smallest relative error that would have been seen; 0 where there is nothing to see
+    power: float = 0.0  # the same for the block that contributes least to the derivative
     error: float = 0.0  # the same as a number
     kinks: int = 0
+    factor: float = 0.0  # of a gradient from above that does not come through in proportion; 0 where all do
     wrong: list[Wrong] = field(default_factory=list)
     cases: list[Case] = field(default_factory=list)
     fits: list[Fit] = field(default_factory=list)
@@ -49,6 +65,7 @@ class Found:
     """Everything a survey found, before it is put into words."""
 
     problem: HasGradients
+    units: Units
     loss: float = np.nan
     layers: list[Layer] = field(default_factory=list)  # from input to output
     whole: Verdict | None = None
@@ -57,7 +74,7 @@ class Found:
     whole_cases: list[Case] = field(default_factory=list)
     whole_fits: list[Fit] = field(default_factory=list)
     place: Place | None = None  # of a fault between layers
-    unreached: list[str] = field(default_factory=list)  # inputs that no gradient comes back to
+    claimed: Gradients = field(default_factory=dict)  # by the whole, for an upstream of 1
     random: bool = False
     at_kink: bool = False
     changed: str = ""  # what had to be changed to see the fault, if anything
@@ -69,28 +86,36 @@ class Found:
 
     @property
     def calls(self) -> float:
-        """Passes through the net: of the whole, and of each layer on its own on average."""
-        own = [layer.bench.calls for layer in self.layers]
-        return (self.whole_bench.calls if self.whole_bench else 0) + (sum(own) / len(own) if own else 0.0)
+        """Passes through the net: of the whole, and calls of layers over the number of layers."""
+        passes = self.problem.passes
+        return passes.whole + passes.layers / max(1, len(self.layers))
 
 
-def survey(problem: HasGradients, *, seed: int) -> Found:
-    """Look at everything once, and thoroughly where the first look frowns."""
+def survey(problem: HasGradients, *, seed: int, factors: Sequence[float] = ()) -> Found:
+    """Look at everything once, and thoroughly where the first look frowns.
+
+    `factors`: see, on the way, whether gradients from above so many times as large come through in proportion.
+    """
     rng = np.random.default_rng(seed)
-    found = Found(problem)
+    found = Found(problem, Units(rng))
     whole = found.whole_bench = Bench.of(problem.whole)
-    first, second = whole.forward(whole.values), whole.forward(whole.values)
+    calls = problem.layers() if isinstance(problem, HasLayers) else ()
+    recorded = problem.recorded if isinstance(problem, HasLayers) and not whole.precise else None
+    if recorded is not None:
+        whole.centre, found.claimed = recorded
+    else:
+        found.claimed = whole.backward(np.ones(1))
+    first, second = whole.centre, whole.forward(whole.values)
     found.loss = float(first[0])
     if not np.isfinite(first[0]):
         raise InvalidInput(_not_finite(problem, found.loss))
     if first[0] != second[0]:
         found.random = True
         return found
-    whole.__dict__["centre"] = first
-    if isinstance(problem, HasLayers):
-        found.layers = [Layer(call, Bench.of(call)) for call in problem.layers()]
+    if calls:
+        found.layers = [Layer(call, Bench.of(call)) for call in calls]
         for layer in reversed(found.layers):
-            look_at_layer(layer, rng)
+            look_at_layer(layer, rng, found.units, factors)
         # What a layer rounds away inside, the loss cannot show either.
         whole.epsilon = max([whole.epsilon, *(layer.bench.grain for layer in found.layers)])
     for layer in found.guilty:
@@ -110,13 +135,30 @@ def _not_finite(problem: HasGradients, loss: float) -> str:
     return f"the loss is {loss}, {where}. Pass x, y and parameters with which it is finite."
 
 
-def look_at_layer(layer: Layer, rng: np.random.Generator) -> None:
-    """One look with the gradient that really comes down, and one with any; a thorough one where it frowns."""
+def look_at_layer(layer: Layer, rng: np.random.Generator, units: Units, factors: Sequence[float]) -> None:
+    """One glance with the gradient that really comes down mixed with any other; a longer look where it is not clear."""
     bench = layer.bench
     names = [name for name, value in bench.values.items() if value.size]
     upstreams = _upstreams(layer.call, rng)
     if not names or not upstreams:
         return
+    mixed: Array = np.sum(upstreams, axis=0)
+    claimed, *scaled = bench.claims([mixed, *(factor * mixed for factor in factors)])
+    uneven = (f for f, other in zip(factors, scaled, strict=True) if disproportionate(bench, claimed, other, f))
+    layer.factor = next(uneven, 0.0)
+    seen = bench.glance(names, mixed, claimed, units)
+    if seen is not None:
+        layer.resolution, layer.power, layer.error = seen.resolution, seen.power, seen.error
+    else:
+        _look_longer(layer, names, upstreams, rng)
+    if layer.bench.precise and not layer.wrong:
+        layer.wrong = coarser_than_its_dtype(bench, mixed, claimed, rng)
+        if layer.wrong:
+            layer.fits = [Fit("low_precision", _("the model's own gradient is coarser than float32 makes it"))]
+
+
+def _look_longer(layer: Layer, names: Sequence[str], upstreams: Sequence[Array], rng: np.random.Generator) -> None:
+    bench = layer.bench
     looks = look(bench, upstreams, names, rng)
     if len(upstreams[0]) == 1 and not looks[0].verdict.resolution < 1e-3:
         # A single output on a kink cannot be set aside: a point close by tells as much, and is nearly never on one.
@@ -125,17 +167,14 @@ def look_at_layer(layer: Layer, rng: np.random.Generator) -> None:
         looks = look(bench, upstreams, names, rng)
     layer.kinks = max(layer.kinks, *(seen.kinks for seen in looks))
     layer.resolution = min(seen.verdict.resolution for seen in looks)
+    layer.power = layer.resolution * float(np.sqrt(len(names)))  # blocks have like shares
     layer.error = min(seen.verdict.error for seen in looks)
     for upstream, seen in zip(upstreams, looks, strict=True):
         if seen.frowns:
             layer.wrong = thorough(bench, upstream, names, rng)
             if layer.wrong:
                 return
-    if bench.precise:
-        layer.wrong = coarser_than_its_dtype(bench, upstreams[-1], rng)
-        if layer.wrong:
-            layer.fits = [Fit("low_precision", _("the model's own gradient is coarser than float32 makes it"))]
-    if not layer.wrong and bench.grain >= SIXTEEN_BITS:
+    if bench.grain >= SIXTEEN_BITS:
         layer.wrong = [Wrong(name, looks[0].verdict, upstreams[0]) for name in names[:1]]
         layer.fits = [Fit("low_precision", _("the layer computes in 16 bits: its outputs all are such numbers"))]
 
@@ -156,8 +195,11 @@ def normalised(upstream: Array) -> Array:
 
 def _look_at_whole(found: Found, whole: Bench, rng: np.random.Generator) -> None:
     one = np.ones(1)
-    names = _reached(found, whole)
+    names = reached(whole, found.claimed)
     if not names:
+        return
+    found.whole = whole.glance(names, one, found.claimed, found.units)
+    if found.whole is not None:
         return
     seen = look(whole, [one], names, rng)[0]
     found.whole = seen.verdict
@@ -177,21 +219,18 @@ def _look_beside(found: Found, whole: Bench, names: Sequence[str], rng: np.rando
     moved = beside(found.problem.whole, whole, rng)
     moved.epsilon = max(moved.epsilon, whole.epsilon)
     seen = look(moved, [np.ones(1)], names, rng)[0]
-    whole.calls += moved.calls
     if found.whole is None or seen.verdict.resolution < found.whole.resolution:
         found.whole = seen.verdict
     return seen, moved
 
 
-def _reached(found: Found, whole: Bench) -> list[str]:
+def reached(whole: Bench, claimed: Gradients) -> list[str]:
     """The blocks to look at: all parameters, and those inputs that a gradient comes back to.
 
     A net may well cut its input off (features that are not trained); no parameter is the worse for it.
     """
-    claimed = whole.backward(np.ones(1))
     names = [name for name, value in whole.values.items() if value.size]
-    found.unreached = [name for name in names if claimed.get(name) is None and (name == "x" or name.startswith("x["))]
-    return [name for name in names if name not in found.unreached]
+    return [name for name in names if claimed.get(name) is not None or not flows(name)]
 
 
 def _explain_whole(found: Found, whole: Bench, rng: np.random.Generator) -> None:
@@ -199,8 +238,13 @@ def _explain_whole(found: Found, whole: Bench, rng: np.random.Generator) -> None
     if isinstance(problem, HasConnections):
         found.place = between_layers(problem, found.whole_wrong, whole, rng)
         return
-    found.whole_cases = cases_of(whole, found.whole_wrong[-1:], rng, whole=True)
-    found.whole_fits = diagnose(found.whole_cases[0]) if found.whole_cases else []
+    found.whole_cases = cases_of(whole, found.whole_wrong[-MOST_CASES:], rng, whole=True)
+    fits = [diagnose(case) for case in found.whole_cases]
+    clear = [one for one in fits if not one[0].guess]
+    if clear or found.layers:
+        found.whole_fits = (clear or fits)[0]
+    else:
+        found.whole_fits = [suspected(len(found.whole_wrong), len(reached(whole, found.claimed)))]
 
 
 def beside(piece: Differentiable, bench: Bench, rng: np.random.Generator) -> Bench:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from mltest.errors import InvalidInput
-from mltest.models.capabilities import Array, Values
+from mltest.models.capabilities import Array, Differentiable, Passes, Tape, Values
 
 
 def adapt(
@@ -79,6 +79,7 @@ class CallableProblem:
     def __init__(self, name: str, whole: CallableWhole) -> None:
         self.name = name
         self.whole = whole
+        self.passes = whole.passes
 
     @contextmanager
     def preserved(self) -> Iterator[None]:
@@ -90,7 +91,7 @@ class CallableProblem:
             random.setstate(states[1])
 
 
-class CallableWhole:
+class CallableWhole(Differentiable):
     """From parameters to the loss, with the gradients that the callable returns beside it."""
 
     name = ""
@@ -106,26 +107,36 @@ class CallableWhole:
         keys: Mapping[str, Any],
     ) -> None:
         self.description = getattr(function, "__name__", type(function).__name__)
-        self.values: Values = {name: values[name] for name in chosen}
+        self.passes = Passes()
+        self.wrote_input = False  # into the parameters it was given, in place
+        self._values: Values = {name: values[name] for name in chosen}
         self._function, self._all, self._data = function, dict(values), data
         self._single, self._keys = single, keys
         self._states = np.random.get_state(), random.getstate()  # noqa: NPY002
 
+    @property
+    def values(self) -> Values:
+        return self._values
+
     def forward(self, values: Values, *, precise: bool = False) -> Array:
         return np.array([self._call(values, precise)[0]])
 
-    def backward(self, values: Values, upstream: Array, *, precise: bool = False) -> Mapping[str, Array | None]:
-        gradients = self._call(values, precise)[1]
-        return {name: None if g is None else g * float(upstream[0]) for name, g in gradients.items()}
+    @contextmanager
+    def taped(self, values: Values, *, precise: bool = False) -> Iterator[Tape]:
+        loss, gradients = self._call(values, precise)
+        yield Tape(np.array([loss]), lambda upstream: {n: g * float(upstream[0]) for n, g in gradients.items()})
 
-    def _call(self, values: Values, precise: bool) -> tuple[float, dict[str, Array | None]]:
+    def _call(self, values: Values, precise: bool) -> tuple[float, dict[str, Array]]:
+        self.passes.whole += 1
         everything = {name: np.array(values.get(name, value)) for name, value in self._all.items()}
         if precise:
             everything = {name: value.astype(np.float64) for name, value in everything.items()}
         given = {self._keys[name]: value for name, value in everything.items()}
         np.random.set_state(self._states[0])  # noqa: NPY002
         random.setstate(self._states[1])
+        before = {name: value.copy() for name, value in everything.items()}
         answer = self._function(next(iter(given.values())) if self._single else given, *self._data)
+        self.wrote_input |= any(not np.array_equal(everything[n], v, equal_nan=True) for n, v in before.items())
         if not isinstance(answer, tuple) or len(answer) != 2:
             raise InvalidInput(
                 f"model: {self.description} returned {type(answer).__name__}; a pair (loss, gradients) is needed."
@@ -137,17 +148,17 @@ class CallableWhole:
             )
         return float(loss.reshape(())), self._gradients(answer[1])
 
-    def _gradients(self, answer: Any) -> dict[str, Array | None]:
+    def _gradients(self, answer: Any) -> dict[str, Array]:
         if self._single:
             answer = {next(iter(self._keys.values())): answer}
         if not isinstance(answer, Mapping):
             raise InvalidInput(f"model: its gradients are {type(answer).__name__}; a mapping like `at` is needed.")
-        found: dict[str, Array | None] = {}
+        found: dict[str, Array] = {}
         for name in self.values:
             key = self._keys[name]
             if key not in answer or answer[key] is None:
                 raise InvalidInput(f"model: no gradient for {name!r}; it returned {', '.join(map(str, answer))}.")
-            gradient = np.asarray(answer[key])
+            gradient = np.array(answer[key])  # a copy: the callable may use its buffers again
             if gradient.shape != self.values[name].shape:
                 raise InvalidInput(
                     f"model: the gradient of {name} has shape {gradient.shape}, "

@@ -106,6 +106,23 @@ def traits_of(model: Any) -> Traits:
 # --- Gradients -------------------------------------------------------------------------------------------------
 
 Values = Mapping[str, Array]
+Gradients = Mapping[str, Array | None]  # None where back-propagation gives none
+
+
+@dataclass
+class Passes:
+    """How often a model was run for a check, forward passes counted; a gradient costs one."""
+
+    whole: int = 0
+    layers: int = 0  # calls of single layers
+
+
+@dataclass(frozen=True)
+class Tape:
+    """One forward pass, kept: its outputs (outputs,) float64, and back-propagation from them, as often as asked."""
+
+    outputs: Array
+    pull: Callable[[Array], Gradients]  # upstream (outputs,) -> the gradient of `upstream @ outputs` for each block
 
 
 @runtime_checkable
@@ -129,9 +146,14 @@ class Differentiable(Protocol):
         """
         ...
 
-    def backward(self, values: Values, upstream: Array, *, precise: bool = False) -> Mapping[str, Array | None]:
-        """What back-propagation claims: the gradient of `upstream @ outputs` for each block; None for no gradient."""
+    def taped(self, values: Values, *, precise: bool = False) -> AbstractContextManager[Tape]:
+        """A forward pass whose back-propagation can be asked while the context is open."""
         ...
+
+    def backward(self, values: Values, upstream: Array, *, precise: bool = False) -> Gradients:
+        """What back-propagation claims, after a forward pass of its own."""
+        with self.taped(values, precise=precise) as tape:
+            return tape.pull(upstream)
 
 
 @runtime_checkable
@@ -140,6 +162,7 @@ class HasGradients(Protocol):
 
     name: str
     whole: Differentiable
+    passes: Passes  # shared with the variants of the problem
 
     def preserved(self) -> AbstractContextManager[None]:
         """Around a check: parameters, buffers, modes, gradients, random states are afterwards as they were."""
@@ -159,6 +182,8 @@ class LayerCall(Differentiable, Protocol):
 @runtime_checkable
 class HasLayers(HasGradients, Protocol):
     """A model whose layers can be called one by one."""
+
+    recorded: tuple[Array, Gradients] | None  # loss (1,) and gradient of the pass that `layers` made, in its own dtype
 
     def layers(self) -> Sequence[LayerCall]:
         """The calls of one forward pass, from input to output; the loss is the last."""
@@ -196,7 +221,7 @@ class HasMemory(HasGradients, Protocol):
     """A model that may remember earlier batches."""
 
     def after_another_batch(self) -> HasGradients | None:
-        """The same question after a pass over other rows; None where that pass changes nothing about the gradient."""
+        """The same question after a pass over other rows has left its traces; None where no such pass can be made."""
         ...
 
 
@@ -206,6 +231,7 @@ class HasVariants(HasGradients, Protocol):
 
     x: Any
     y: Any
+    classes: int  # that the scores tell apart; 0 where that is not known
 
     def variant(self, *, x: Any = None, y: Any = None, loss_scale: float | None = None) -> HasGradients:
         """The same model on other inputs or labels, or with its loss multiplied by a factor."""

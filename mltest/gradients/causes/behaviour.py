@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from mltest.gradients.causes.case import Case, Fit
+from mltest.gradients.directions import flows
 from mltest.language import translate as _
 from mltest.models.capabilities import Array
 
@@ -26,8 +27,10 @@ def random(case: Case) -> Fit | None:
 def stale_cache(case: Case) -> Fit | None:
     """Given other numbers, the layer's derivative changes and what back-propagation says does not."""
     bench = case.bench
-    inputs = [name for name in bench.values if name == "x" or ".input" in name or name.startswith("input")]
-    if not inputs or case.whole:
+    inputs = [name for name in bench.values if flows(name)]
+    if case.whole:  # nothing but its parameters can be given other numbers
+        inputs = [] if inputs else list(bench.values)
+    if not inputs:
         return None
     if case.is_input and not getattr(bench.piece, "remembers", True):
         return None  # an activation without its slope passes the gradient on whatever its input, and keeps nothing
@@ -42,7 +45,10 @@ def stale_cache(case: Case) -> Fit | None:
     along, numeric, error = case.directions[0]
     there = _slope_at({**bench.values, **{n: other[n].astype(bench.values[n].dtype) for n in inputs}}, case, along)
     if abs(there - numeric) > 1e-3 * abs(numeric) + 5 * error:
-        return Fit("stale_cache", _("it does not change with the layer's input: a value of an earlier batch is used"))
+        words = _("it does not change with the layer's input: a value of an earlier batch is used")
+        if case.whole:
+            words = _("it does not change with the parameters: a value of an earlier pass is used")
+        return Fit("stale_cache", words)
     return None
 
 
@@ -67,7 +73,7 @@ def bench_step(case: Case) -> float:
 def in_place(case: Case) -> Fit | None:
     """The layer writes into its input, which its backward pass reads."""
     if getattr(case.bench.piece, "wrote_input", False):
-        return Fit("in_place", _("the layer writes into its input in place, and back-propagation reads it afterwards"))
+        return Fit("in_place", _("what it is given is written to in place, and read by back-propagation afterwards"))
     return None
 
 

@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import re
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 
-from mltest.gradients.bench import Bench, Gradients
-from mltest.gradients.directions import scale_of
-from mltest.models.capabilities import Array
+from mltest.gradients.bench import Bench
+from mltest.gradients.directions import flows, scale_of
+from mltest.models.capabilities import Array, Gradients
 
 # What numeric derivatives of single elements may cost, in seconds and in elements.
 SECONDS, MOST_ELEMENTS = 0.8, 2000
 CLOSE = 1e-4  # two gradients this near to each other (relative, as vectors) are taken for the same
-
-
-_FLOWS = re.compile(r"\.(input|output)\d*$")  # blocks that are no parameters
 
 
 @dataclass(frozen=True)
@@ -43,7 +38,6 @@ class Case:
     error: Array
     directions: list[tuple[Array, float, float]]  # along, numeric derivative, its bar
     whole: bool = False  # the piece is the whole way to the loss
-    notes: dict[str, Any] = field(default_factory=dict)
 
     @property
     def g(self) -> Array:
@@ -73,7 +67,7 @@ class Case:
 
     @property
     def is_input(self) -> bool:
-        return self.block == "x" or self.block.startswith(("x[", "input")) or _FLOWS.search(self.block) is not None
+        return flows(self.block)
 
     @cached_property
     def outputs(self) -> Array:

@@ -20,7 +20,7 @@ def missing_derivative(case: Case) -> Fit | None:
         if _proportional(case.g, above) and not _proportional(case.numeric, above):
             return Fit("missing_derivative", unsloped)
         if acts_elementwise(case):
-            return Fit("missing_derivative", _("its slope is another function's"))
+            return Fit("missing_derivative", _("the slope in it is another function's"))
     for candidate in _linear_claims(case):
         if candidate.shape == case.g.shape and case.near(candidate, case.g, 1e-6):
             return Fit("missing_derivative", unsloped)
@@ -76,7 +76,7 @@ def wrong_axis(case: Case) -> Fit | None:
             return Fit("wrong_axis", _("it is summed over the wrong axis ({axis})").format(axis=axis))
     g, n = case.g, case.numeric
     if not case.complete or g.ndim < 2:
-        return _spread_out(case)
+        return _spread_out(case) or _same_total(case)
     scale = float(np.abs(n).max(initial=0.0))
     for axis in range(g.ndim):
         others = [a for a in range(g.ndim) if a != axis and g.shape[a] > 1]
@@ -86,6 +86,17 @@ def wrong_axis(case: Case) -> Fit | None:
                     words = _("it is normalised along axis {wrong}, the forward pass along axis {right}")
                     return Fit("wrong_axis", words.format(wrong=axis, right=other))
     return _softmax_along_another_axis(case) or _spread_out(case)
+
+
+def _same_total(case: Case) -> Fit | None:
+    """Other elements with the same sum: what was to be summed was summed along another axis of the same length."""
+    g, n = case.g, case.numeric
+    if g.ndim != 1 or g.size < 3 or not case.complete or case.elementwise_shape:
+        return None
+    total, close = float(n.sum()), 1e-5 * float(np.abs(n).sum()) + 3 * float(case.error.sum())
+    if abs(total) <= 100 * close or abs(float(g.sum()) - total) > close:  # sums that vanish anyway say nothing
+        return None
+    return Fit("wrong_axis", _("its elements have the right sum and wrong values: it is summed over the wrong axis"))
 
 
 def _other_sums(case: Case) -> Iterator[tuple[int, Array]]:

@@ -55,6 +55,17 @@ def diagnose(case: Case, *, between: bool = False) -> list[Fit]:
     return fits or _by_elimination(case)
 
 
+def suspected(wrong: int, blocks: int) -> Fit:
+    """What is left to suspect of a model without layers, of whose blocks so many are wrong."""
+    if wrong == blocks:
+        words = _("it fits no simple change; look first at what all gradients share, the loss and its target")
+        return Fit("target", words, guess=True)
+    if wrong == 1:
+        return Fit("missing_term", _("it fits no simple change; look for a term that is left out"), guess=True)
+    words = _("it fits no simple change; look for a slope that is missing between the right blocks and this one")
+    return Fit("missing_derivative", words, guess=True)
+
+
 def _by_elimination(case: Case) -> list[Fit]:
     """What is left to suspect where nothing fits: said as a suspicion."""
     kind = str(getattr(case.bench.piece, "kind", "")).lower()

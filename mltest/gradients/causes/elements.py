@@ -18,11 +18,11 @@ def single_element(case: Case) -> Fit | None:
     places = np.argwhere(wrong)
     if count <= max(1, 0.02 * case.known.sum()) and count <= 8:
         where = ", ".join(f"[{', '.join(map(str, place))}]" for place in places[:3].tolist())
-        return Fit("single_element", _("wrong in {where} alone").format(where=where))
+        return Fit("single_element", _("it is wrong in {where} alone").format(where=where))
     for axis in range(wrong.ndim):
         held = np.unique(places[:, axis])
         if wrong.shape[axis] >= 3 and len(held) == 1:
-            words = _("wrong at index {i} of axis {axis} alone").format(i=int(held[0]), axis=axis)
+            words = _("it is wrong at index {i} of axis {axis} alone").format(i=int(held[0]), axis=axis)
             return Fit("single_element", words)
     return None
 
@@ -38,7 +38,19 @@ def duplicates(case: Case) -> Fit | None:
         repeated = set(values[counts > 1].tolist())
         if repeated and values.max() < wrong.shape[0] and rows <= repeated and not case.is_input:
             return Fit("duplicates", _("rows that are looked up more than once are counted once"))
-    return None
+    return _some_rows_of_a_table(case) if case.whole else None
+
+
+def _some_rows_of_a_table(case: Case) -> Fit | None:
+    """Where the indices are not to be seen: several rows are wrong from end to end, and others are right."""
+    wrong, used = case.differs, case.known & (np.abs(case.numeric) > 3 * case.error)
+    if wrong.ndim != 2 or wrong.shape[1] < 2 or not case.complete or case.is_input:
+        return None
+    rows = wrong.any(axis=1)
+    right = used.any(axis=1) & ~rows
+    if rows.sum() < 2 or not right.any() or wrong[rows].mean() < 0.9:
+        return None
+    return Fit("duplicates", _("whole rows are wrong and others right, as if rows looked up twice were counted once"))
 
 
 def clipped(case: Case) -> Fit | None:
@@ -122,11 +134,15 @@ def epsilon(case: Case) -> Fit | None:
         return None
     share = float(np.mean(relative > 0))
     if share >= 0.8 or share <= 0.2:
-        return Fit("epsilon", _("off by a little to one side: a small constant (an epsilon) is not the forward pass's"))
+        return Fit(
+            "epsilon", _("it is off by a little to one side: a small constant (an epsilon) is not the forward pass's")
+        )
     with np.errstate(all="ignore"):
         ratio = np.where(case.known, case.g / case.numeric, np.nan)
     spread = np.nanstd(ratio)
     for axis in range(ratio.ndim):
         if ratio.shape[axis] >= 3 and spread > 0 and np.nanmedian(np.nanstd(ratio, axis=axis)) < 0.3 * spread:
-            return Fit("epsilon", _("off by a small ratio along axis {axis}: an epsilon differs").format(axis=axis))
+            return Fit(
+                "epsilon", _("it is off by a small ratio along axis {axis}: an epsilon differs").format(axis=axis)
+            )
     return None

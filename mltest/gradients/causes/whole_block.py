@@ -16,7 +16,7 @@ from mltest.models.capabilities import Array
 def zero_or_detached(case: Case) -> Fit | None:
     """No gradient at all, where the loss does change."""
     if case.claimed is None:
-        return Fit("zero_or_detached", _("no gradient arrives there: it is cut off (detached)"))
+        return Fit("zero_or_detached", _("none arrives there: it is cut off (detached)"))
     if not np.any(case.g):
         return Fit("zero_or_detached", _("it is zero everywhere"))
     wrong = case.differs
@@ -53,19 +53,19 @@ def _factor(case: Case, g: Array) -> float | None:
 
 def _words_of_factor(case: Case, c: float) -> str:
     batch = case.batch
-    names = [(2.0, _("twice too large: a factor ½ is missing")), (0.5, _("half of what it should be (½)"))]
+    names = [(2.0, _("it is twice too large: a factor ½ is missing")), (0.5, _("it is half of what it should be (½)"))]
     if batch > 2:
         names = [
-            (float(batch), _("not divided by the batch size ({n})").format(n=batch)),
-            (1 / batch, _("divided by the batch size ({n}) once too often").format(n=batch)),
+            (float(batch), _("it is not divided by the batch size ({n})").format(n=batch)),
+            (1 / batch, _("it is divided by the batch size ({n}) once too often").format(n=batch)),
             *names,
         ]
     for value, words in names:
         if abs(c / value - 1) < 1e-3:
             return words + _(", a factor of {c}").format(c=number(c, 4))
     if abs(1 / c - round(1 / c)) < 1e-3 and c < 1:
-        return _("{n} times too small").format(n=number(1 / c, 4))
-    return _("{c} times what it should be").format(c=number(c, 4))
+        return _("it is {n} times too small").format(n=number(1 / c, 4))
+    return _("it is {c} times what it should be").format(c=number(c, 4))
 
 
 def transposed(case: Case) -> Fit | None:
@@ -81,7 +81,11 @@ def _transpositions(g: Array) -> Iterator[tuple[str, Array]]:
         return
     for i, j in combinations(range(g.ndim), 2):
         swapped = np.swapaxes(g, i, j)
-        words = _("transposed") if g.ndim == 2 else _("transposed (axes {i} and {j} changed places)").format(i=i, j=j)
+        words = (
+            _("it is transposed")
+            if g.ndim == 2
+            else _("it is transposed (axes {i} and {j} changed places)").format(i=i, j=j)
+        )
         if swapped.shape == g.shape:
             yield words, swapped
         else:  # the numbers of the transpose, read in the wrong order
@@ -122,13 +126,14 @@ def _other_ways(weight: Array) -> Iterator[tuple[str, str, Array]]:
 def flipped_kernel(case: Case) -> Fit | None:
     """A kernel upside down: convolution and cross-correlation confused."""
     g = case.g
-    if g.ndim < 3:
-        return None
-    spatial = range(2, g.ndim) if g.ndim > 2 else range(g.ndim)
-    for count in range(len(list(spatial)), 0, -1):
+    # A block of one or two axes is a kernel without channels, and flips as a whole; turned along one axis of two, or
+    # being an input, its order is more likely to be what is wrong.
+    spatial = tuple(range(2, g.ndim)) if g.ndim > 2 else () if case.is_input else tuple(range(g.ndim))
+    for count in range(len(spatial), 0 if g.ndim > 2 else max(len(spatial) - 1, 0), -1):
         for axes in combinations(spatial, count):
             if max(g.shape[a] for a in axes) > 1 and _explains_up_to_factor(case, np.flip(g, axes)):
-                return Fit("flipped_kernel", _("flipped along its axes {axes}").format(axes=list(axes)))
+                words = _("it is flipped along {axes}")
+                return Fit("flipped_kernel", words.format(axes=_(" and ").join(f"axis {a}" for a in axes)))
     return None
 
 
@@ -141,12 +146,12 @@ def shifted_index(case: Case) -> Fit | None:
             continue
         for shift in sorted({1, -1, 2, -2} - {0}, key=abs):
             if abs(shift) < length and _explains_up_to_factor(case, np.roll(g, -shift, axis)):
-                words = _("shifted by {n} along axis {axis}").format(n=shift, axis=axis)
+                words = _("it is shifted by {n} along axis {axis}").format(n=shift, axis=axis)
                 return Fit("shifted_index", words)
         if _explains_up_to_factor(case, np.flip(g, axis)):
-            return Fit("shifted_index", _("in reverse order along axis {axis}").format(axis=axis))
+            return Fit("shifted_index", _("it is in reverse order along axis {axis}").format(axis=axis))
         if _shifted_without_wrap(case, axis):
-            return Fit("shifted_index", _("shifted by 1 along axis {axis}").format(axis=axis))
+            return Fit("shifted_index", _("it is shifted by 1 along axis {axis}").format(axis=axis))
     if _same_numbers_elsewhere(case):
         return Fit("shifted_index", _("its numbers are right and stand at other places"))
     return None

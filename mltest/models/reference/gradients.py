@@ -11,7 +11,7 @@ import numpy as np
 
 import reference_net as rn
 from mltest.errors import InvalidInput
-from mltest.models.capabilities import Array, LayerCall, Values
+from mltest.models.capabilities import Array, Differentiable, Gradients, LayerCall, Passes, Tape, Values
 from reference_net.layer import Mode
 from reference_net.losses import shares
 
@@ -68,8 +68,10 @@ class ReferenceProblem:
         *,
         only: Sequence[str] | None,
         seed: int,
+        passes: Passes | None = None,
     ) -> None:
         self.name = type(network).__name__
+        self.passes = Passes() if passes is None else passes
         self.network, self.parameters, self.x, self.y = network, dict(parameters), x, y
         self.only, self.seed = only, seed
         learnt = list(network.parameter_shapes)
@@ -80,6 +82,8 @@ class ReferenceProblem:
                 if only is not None
                 else "model: the network has no parameters; there is nothing to differentiate."
             )
+        self.classes = network.n_outputs
+        self.recorded = None  # what is asked about is `loss_and_gradients`, which a subclass may have changed
         self.whole = ReferenceWhole(self)
 
     @contextmanager
@@ -93,9 +97,8 @@ class ReferenceProblem:
     def variant(self, *, x: Any = None, y: Any = None, loss_scale: float | None = None) -> ReferenceProblem:
         """The same network on other data."""
         x = self.x if x is None else np.asarray(x, self.x.dtype)
-        return ReferenceProblem(
-            self.network, self.parameters, x, self.y if y is None else y, only=self.only, seed=self.seed
-        )
+        y = self.y if y is None else y
+        return ReferenceProblem(self.network, self.parameters, x, y, only=self.only, seed=self.seed, passes=self.passes)
 
     def losses(self, values: Values, block: str, copies: Array) -> Array:
         """The losses of a population that differs in one block."""
@@ -112,6 +115,7 @@ class ReferenceProblem:
         network, mode = self.network, self.mode()
         targets = network.answers(self.y, self.x, self.parameters)
         share = shares(len(self.x), self.x.dtype)
+        self.passes.whole += 1
         done = network.passes(self.parameters, self.x, targets, share, mode)
         calls: list[LayerCall] = []
         rows, drawn = self.x, self.mode()
@@ -119,14 +123,14 @@ class ReferenceProblem:
             own = network.parameters_of(self.parameters, name)
             state = [generator.bit_generator.state for generator in drawn.generators]
             layer.forward(own, rows, drawn)
-            learnt = set(layer.parameter_shapes())
-            calls.append(ReferenceCall(name, layer, own, learnt, rows, done.d_outputs[name], state, first=not calls))
+            above = done.d_outputs[name]
+            calls.append(ReferenceCall(name, layer, own, rows, above, state, first=not calls, passes=self.passes))
             rows = done.outputs[name]
-        calls.append(LossCall(network.loss, rows, targets, share))
+        calls.append(LossCall(network.loss, rows, targets, share, self.passes))
         return calls
 
 
-class ReferenceWhole:
+class ReferenceWhole(Differentiable):
     """From the parameters to the loss."""
 
     name = ""
@@ -140,18 +144,21 @@ class ReferenceWhole:
         return {name: np.array(self._problem.parameters[name]) for name in self._problem.chosen}
 
     def forward(self, values: Values, *, precise: bool = False) -> Array:
-        return np.ravel(self._pass(values, precise)[0]).astype(np.float64)
+        return np.ravel(self._answer(values, precise)[0]).astype(np.float64)
 
-    def backward(self, values: Values, upstream: Array, *, precise: bool = False) -> Mapping[str, Array | None]:
-        gradients = self._pass(values, precise)[1]
+    @contextmanager
+    def taped(self, values: Values, *, precise: bool = False) -> Iterator[Tape]:
+        loss, gradients = self._answer(values, precise)
         # Dropout's draws carry one leading axis, that of the one network there is.
         shapes = self._problem.network.parameter_shapes
-        return {name: gradients[name].reshape(shapes[name]) * upstream[0] for name in self._problem.chosen}
+        own = {name: gradients[name].reshape(shapes[name]) for name in self._problem.chosen}
+        outputs = np.ravel(loss).astype(np.float64)
+        yield Tape(outputs, lambda upstream: {name: gradient * upstream[0] for name, gradient in own.items()})
 
-    def _pass(self, values: Values, precise: bool) -> tuple[Array, dict[str, Array]]:
+    def _answer(self, values: Values, precise: bool) -> tuple[Array, dict[str, Array]]:
         problem = self._problem
-        parameters = problem.parameters | dict(values)
-        x = problem.x
+        problem.passes.whole += 1
+        parameters, x = problem.parameters | dict(values), problem.x
         if precise:
             parameters = {name: value.astype(np.float64) for name, value in parameters.items()}
             x = x.astype(np.float64)
@@ -161,7 +168,7 @@ class ReferenceWhole:
         return answer
 
 
-class ReferenceCall:
+class ReferenceCall(Differentiable):
     """One layer with what it was given and what came back to it."""
 
     def __init__(
@@ -169,12 +176,12 @@ class ReferenceCall:
         name: str,
         layer: Any,
         own: Mapping[str, Array],
-        learnt: set[str],
         x: Array,
         upstream: Array,
         states: list[Any],
         *,
         first: bool,
+        passes: Passes,
     ) -> None:
         self.name, self.kind = name, type(layer).__name__
         self.parents: tuple[str, ...] = ()
@@ -185,8 +192,8 @@ class ReferenceCall:
         self.remembers = any(isinstance(held, (np.ndarray, dict, list)) for held in vars(layer).values())
         self._layer, self._own, self._states, self._x = layer, dict(own), states, x
         self._input = "x" if first else f"{name}.input"
-        self._full = {f"{name}.{entry}": entry for entry in own if entry in learnt}
-        self._shape = upstream.shape
+        self._full = {f"{name}.{entry}": entry for entry in layer.parameter_shapes()}
+        self._shape, self._passes = upstream.shape, passes
 
     @property
     def values(self) -> Values:
@@ -195,16 +202,22 @@ class ReferenceCall:
     def forward(self, values: Values, *, precise: bool = False) -> Array:
         return np.ravel(self._forward(values, precise)[0]).astype(np.float64)
 
-    def backward(self, values: Values, upstream: Array, *, precise: bool = False) -> Mapping[str, Array | None]:
+    @contextmanager
+    def taped(self, values: Values, *, precise: bool = False) -> Iterator[Tape]:
         out, cache, own = self._forward(values, precise)
-        d_x, d_own = self._layer.backward(own, cache, upstream.reshape(self._shape).astype(out.dtype))
-        found: dict[str, Array | None] = {self._input: d_x.reshape(self._x.shape)}
-        for full, entry in self._full.items():
-            gradient = d_own.get(entry)
-            found[full] = None if gradient is None else np.reshape(gradient, self._own[entry].shape)
-        return found
+
+        def pull(upstream: Array) -> Gradients:
+            d_x, d_own = self._layer.backward(own, cache, upstream.reshape(self._shape).astype(out.dtype))
+            found: dict[str, Array | None] = {self._input: np.reshape(d_x, self._x.shape)}
+            for full, entry in self._full.items():
+                gradient = d_own.get(entry)
+                found[full] = None if gradient is None else np.reshape(gradient, self._own[entry].shape)
+            return found
+
+        yield Tape(np.ravel(out).astype(np.float64), pull)
 
     def _forward(self, values: Values, precise: bool) -> tuple[Array, Any, dict[str, Array]]:
+        self._passes.layers += 1
         own = self._own | {entry: values[full] for full, entry in self._full.items() if full in values}
         x = np.array(values.get(self._input, self._x))
         if precise:
@@ -216,29 +229,39 @@ class ReferenceCall:
         return out, cache, own
 
 
-class LossCall:
+class LossCall(Differentiable):
     """The loss as a layer: from scores to one number."""
 
     name, kind = "loss", "loss"
     parents: tuple[str, ...] = ()
 
-    def __init__(self, loss: Any, scores: Array, targets: Array, share: Array) -> None:
-        self._loss, self._targets, self._share = loss, targets, share
+    def __init__(self, loss: Any, scores: Array, targets: Array, share: Array, passes: Passes) -> None:
+        self._loss, self._scores, self._targets, self._share, self._passes = loss, scores, targets, share, passes
         self.description = repr(loss)
-        self.values: Values = {"loss.input": scores}
         self.upstream, self.differentiable = np.ones(1), np.ones(1, bool)
         self.integers: tuple[Array, ...] = (targets,) if targets.dtype.kind in "iu" else ()
 
+    @property
+    def values(self) -> Values:
+        return {"loss.input": self._scores}
+
     def forward(self, values: Values, *, precise: bool = False) -> Array:
-        losses, _ = self._losses(values, precise)
+        return self._total(self._losses(values, precise)[0])
+
+    @contextmanager
+    def taped(self, values: Values, *, precise: bool = False) -> Iterator[Tape]:
+        losses, cache = self._losses(values, precise)
+
+        def pull(upstream: Array) -> Gradients:
+            return {"loss.input": self._loss.backward(cache) * self._share[..., np.newaxis] * float(upstream[0])}
+
+        yield Tape(self._total(losses), pull)
+
+    def _total(self, losses: Array) -> Array:
         return np.array([float(np.sum(losses * self._share, dtype=losses.dtype))], np.float64)
 
-    def backward(self, values: Values, upstream: Array, *, precise: bool = False) -> Mapping[str, Array | None]:
-        _, cache = self._losses(values, precise)
-        gradient = self._loss.backward(cache) * self._share[..., np.newaxis]
-        return {"loss.input": gradient * float(upstream[0])}
-
     def _losses(self, values: Values, precise: bool) -> tuple[Array, Any]:
+        self._passes.layers += 1
         scores = values["loss.input"]
         answer: tuple[Array, Any] = self._loss.forward(
             scores.astype(np.float64) if precise else np.array(scores), np.array(self._targets)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,8 +11,8 @@ import numpy as np
 import torch
 from torch.utils import _pytree as tree
 
-from mltest.models.capabilities import Array, Values
-from mltest.models.torch.state import REGISTRIES, Attributes, RandomSources, lent
+from mltest.models.capabilities import Array, Differentiable, Gradients, Passes, Tape, Values
+from mltest.models.torch.state import REGISTRIES, Attributes, Lender, RandomSources
 
 
 def array(tensor: torch.Tensor) -> Array:
@@ -29,15 +29,19 @@ def is_real(value: Any) -> bool:
 
 def flat(outputs: Any) -> list[torch.Tensor]:
     """The tensors of floating point among the outputs, in order; a complex one as pairs of real numbers."""
-    leaves = [leaf for leaf in tree.tree_leaves(outputs) if isinstance(leaf, torch.Tensor)]
+    leaves = (
+        [outputs]
+        if isinstance(outputs, torch.Tensor)
+        else [leaf for leaf in tree.tree_leaves(outputs) if isinstance(leaf, torch.Tensor)]
+    )
     leaves = [torch.view_as_real(leaf.resolve_conj()) if leaf.is_complex() else leaf for leaf in leaves]
     return [leaf for leaf in leaves if leaf.is_floating_point()]
 
 
 def flat_values(tensors: list[torch.Tensor]) -> Array:
-    if not tensors:
-        return np.zeros(0)
-    return np.concatenate([t.detach().cpu().reshape(-1).to(torch.float64).numpy() for t in tensors])
+    """The numbers of all, one after the other, as an array of its own."""
+    parts = [t.detach().reshape(-1).to("cpu", torch.float64).numpy() for t in tensors]
+    return np.array(parts[0]) if len(parts) == 1 else np.concatenate([np.zeros(0), *parts])
 
 
 def unflatten(upstream: Array, outputs: list[torch.Tensor]) -> list[torch.Tensor]:
@@ -49,31 +53,39 @@ def unflatten(upstream: Array, outputs: list[torch.Tensor]) -> list[torch.Tensor
     return parts
 
 
-def pull_back(outputs: list[torch.Tensor], upstream: Array, leaves: Mapping[str, torch.Tensor]) -> dict[str, Any]:
-    """Run back-propagation from the outputs; the gradients that the leaves got, None where none came."""
-    for leaf in leaves.values():
-        leaf.grad = None
-    pairs = [
-        (output, part)
-        for output, part in zip(outputs, unflatten(upstream, outputs), strict=True)
-        if output.requires_grad
-    ]
-    if pairs:
-        torch.autograd.backward([output for output, _ in pairs], [part for _, part in pairs])
-    got = {name: None if leaf.grad is None else array(leaf.grad) for name, leaf in leaves.items()}
-    for leaf in leaves.values():
-        leaf.grad = None
-    return got
+def pulling(outputs: list[torch.Tensor], leaves: Mapping[str, torch.Tensor]) -> Callable[[Array], Gradients]:
+    """Back-propagation from the outputs to the leaves, as often as it is called."""
+
+    def pull(upstream: Array) -> Gradients:
+        for leaf in leaves.values():
+            leaf.grad = None
+        parts = unflatten(upstream, outputs)
+        pairs = [(output, part) for output, part in zip(outputs, parts, strict=True) if output.requires_grad]
+        if pairs:  # kept, for it may be asked again
+            torch.autograd.backward([o for o, _ in pairs], [part for _, part in pairs], retain_graph=True)
+        got = {name: None if leaf.grad is None else own_array(leaf.grad) for name, leaf in leaves.items()}
+        for leaf in leaves.values():
+            leaf.grad = None
+        return got
+
+    return pull
+
+
+def own_array(gradient: torch.Tensor) -> Array:
+    """A gradient that nobody else will hold or write to; one that is expanded or shared is copied."""
+    gradient = gradient.detach().to_dense() if gradient.layout != torch.strided else gradient.detach()
+    result: Array = gradient.cpu().numpy()
+    return result if gradient.is_contiguous() else result.copy()
 
 
 @dataclass(eq=False)
-class Call:
+class Call(Differentiable):
     """One call of a module (or of a loss function): repeats it with other numbers, and pulls gradients back."""
 
     name: str
     description: str
     run: Callable[..., Any]
-    modules: list[torch.nn.Module]  # the module with all below it; whose state a repetition restores
+    lender: Lender  # of the module with all below it
     parameters: dict[str, torch.nn.Parameter]  # to be differentiated, by full name
     leaves: list[Any]  # of the arguments, tensors detached and cloned
     structure: Any
@@ -82,6 +94,7 @@ class Call:
     sources: RandomSources
     attributes: Attributes
     buffers: dict[int, torch.Tensor]
+    passes: Passes
     parents: tuple[str, ...] = ()
     outputs: list[torch.Tensor] = field(default_factory=list)
     upstream: Array = field(default_factory=lambda: np.zeros(0))
@@ -89,7 +102,7 @@ class Call:
     integers: tuple[Array, ...] = ()
     wrote_input: bool = False  # in place, during the call
     overwritten: bool = False  # its outputs were written to after it had returned
-    draws: bool = True  # random numbers, during the call: then each repetition starts from the same states
+    draws: bool = False  # random numbers, during the call: then each repetition starts from the same states
     remembers: bool = False  # it keeps tensors beside parameters and buffers
     asked: bool = False  # something that requires a gradient went in
     reached: bool = False  # a gradient came down to it
@@ -109,19 +122,18 @@ class Call:
         with self._ready(values, precise) as inputs:
             return flat_values(flat(self._call(inputs)))
 
-    def backward(self, values: Values, upstream: Array, *, precise: bool = False) -> dict[str, Any]:
+    @contextmanager
+    def taped(self, values: Values, *, precise: bool = False) -> Iterator[Tape]:
         with self._ready(values, precise) as inputs:
             outputs = flat(self._call(inputs))
             leaves = {name: inputs[i] for name, i in self.inputs.items()}
-            return pull_back(outputs, upstream, leaves | dict(self.parameters))
+            yield Tape(flat_values(outputs), pulling(outputs, leaves | dict(self.parameters)))
 
-    def backward_with_other_draws(self, values: Values, upstream: Array) -> dict[str, Any]:
+    def backward_with_other_draws(self, values: Values, upstream: Array) -> Gradients:
         """As `backward`, with random states moved on between the two passes: right layers do not notice."""
-        with self._ready(values, False) as inputs:
-            outputs = flat(self._call(inputs))
+        with self.taped(values) as tape:
             self.sources.move_on()
-            leaves = {name: inputs[i] for name, i in self.inputs.items()}
-            return pull_back(outputs, upstream, leaves | dict(self.parameters))
+            return tape.pull(upstream)
 
     def _call(self, inputs: list[Any]) -> Any:
         # A layer may write into its input, which a leaf forbids and a clone allows.
@@ -133,31 +145,21 @@ class Call:
     @contextmanager
     def _ready(self, values: Values, precise: bool) -> Iterator[list[Any]]:
         """The module as it was when it was called, with these numbers in it."""
-        data = {id(p): held(p, values[n], self.modules) for n, p in self.parameters.items() if n in values}
+        self.passes.layers += 1
+        data = {id(p): self.lender.tensor(p, values[n]) for n, p in self.parameters.items() if n in values}
         for key, buffer in self.buffers.items():
             data[key] = buffer.double() if precise and buffer.is_floating_point() else buffer.clone()
-        inputs = [_fresh(leaf, precise) for leaf in self.leaves]
-        for name, i in self.inputs.items():
-            if name in values:
-                inputs[i] = torch.as_tensor(np.array(values[name]))
-            inputs[i] = inputs[i].detach().requires_grad_(True)
+        given = {i: torch.from_numpy(np.array(values[n])) for n, i in self.inputs.items() if n in values}
+        inputs = [given[i] if i in given else _fresh(leaf, precise) for i, leaf in enumerate(self.leaves)]
+        for i in self.inputs.values():
+            inputs[i] = inputs[i].to(self.leaves[i].device).requires_grad_(True)
         self.attributes.restore()
-        with lent(self.modules, data, precise=precise):
+        with self.lender.lent(data, precise=precise):
             if self.draws:
                 self.sources.restore(self.states)
             with torch.enable_grad():
                 yield inputs
         self.attributes.restore()
-
-
-def held(parameter: torch.nn.Parameter, value: Array, modules: Iterable[torch.nn.Module]) -> torch.Tensor:
-    """New numbers for a parameter; the padding row of a table keeps its own, since by design it has no gradient."""
-    tensor = torch.as_tensor(np.array(value))
-    for module in modules:
-        row = getattr(module, "padding_idx", None)
-        if isinstance(row, int) and module._parameters.get("weight") is parameter:
-            tensor[row] = parameter.data[row].to(tensor.dtype)
-    return tensor
 
 
 def _fresh(leaf: Any, precise: bool) -> Any:
@@ -170,10 +172,21 @@ _INTEGERS = (torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8)
 
 
 class Recorder:
-    """Hooks on every module for one forward pass: each call is recorded with what is needed to repeat it."""
+    """Hooks on every module for one forward pass: each call is recorded with what is needed to repeat it.
 
-    def __init__(self, sources: RandomSources, parameters: Mapping[int, tuple[str, torch.nn.Parameter]]) -> None:
+    `draws`: the pass draws random numbers, so that every call's own start is kept; a model that draws none needs none.
+    """
+
+    def __init__(
+        self,
+        sources: RandomSources,
+        parameters: Mapping[int, tuple[str, torch.nn.Parameter]],
+        passes: Passes,
+        *,
+        draws: bool,
+    ) -> None:
         self.calls: list[Call] = []
+        self._passes, self._draws = passes, draws
         self._open: list[Call] = []
         self._copies: list[list[torch.Tensor]] = []
         self._sources = sources
@@ -215,15 +228,16 @@ class Recorder:
             name=name,
             description=description,
             run=run,
-            modules=modules,
+            lender=Lender(modules),
             parameters=dict(found),
             leaves=[leaf.detach().clone() if isinstance(leaf, torch.Tensor) else leaf for leaf in leaves],
             structure=structure,
             inputs=inputs,
-            states=self._sources.states(),
+            states=self._sources.states() if self._draws else [],
             sources=self._sources,
             attributes=Attributes(modules),
             buffers={id(b): b.data.clone() for m in modules for b in m._buffers.values() if b is not None},
+            passes=self._passes,
             integers=tuple(array(v) for v in leaves if isinstance(v, torch.Tensor) and v.dtype in _INTEGERS),
             parents=tuple(call.name for call in self._open),
         )
@@ -235,7 +249,6 @@ class Recorder:
             isinstance(now, torch.Tensor) and not _same(now, before)
             for now, before in zip(live, call.leaves, strict=True)
         )
-        call.draws = not self._sources.are_at(call.states)
         call.remembers = any(_holds_tensor(value) for name, value in vars(module).items() if name not in REGISTRIES)
         self.close(call, outputs)
 
@@ -246,6 +259,7 @@ class Recorder:
         self._copies.clear()
 
     def close(self, call: Call, outputs: Any) -> None:
+        call.draws = self._draws and not self._sources.are_at(call.states)
         call.outputs = flat(outputs)
         self._copies.append([output.detach().clone() for output in call.outputs])
         call.upstream = np.zeros(sum(output.numel() for output in call.outputs))

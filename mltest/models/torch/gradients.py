@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -13,11 +14,11 @@ import torch
 from torch.utils import _pytree as tree
 
 from mltest.errors import InvalidInput
-from mltest.models.capabilities import Array, Differentiable, LayerCall, Values
-from mltest.models.torch.calls import Call, Recorder, array, held, is_real, pull_back
+from mltest.models.capabilities import Array, Differentiable, Gradients, LayerCall, Passes, Tape, Values
+from mltest.models.torch.calls import Call, Recorder, array, flat_values, is_real, own_array, pulling
 from mltest.models.torch.losses import loss_for
 from mltest.models.torch.rest import Rest
-from mltest.models.torch.state import Attributes, RandomSources, lent, preserved
+from mltest.models.torch.state import Attributes, Lender, RandomSources, preserved
 
 
 def adapt(
@@ -78,17 +79,19 @@ class TorchProblem:
         loss: Callable[..., Any] | None,
         only: Sequence[str] | None,
         seed: int,
-        loss_scale: float = 1.0,
     ) -> None:
+        self.passes = Passes()
         self.model, self.x, self.y = model, x, y
         self.name = type(model).__name__
-        self.given_loss, self.only, self.seed, self.loss_scale = loss, only, seed, loss_scale
+        self.given_loss, self.only, self.seed, self.loss_scale = loss, only, seed, 1.0
         self.loss = loss_for(loss, y, seed)
         self.modules = list(model.modules())
         if isinstance(loss, torch.nn.Module):
             self.modules += [m for m in loss.modules() if m not in set(self.modules)]
+        self.lender = Lender(self.modules)
         self.sources = RandomSources(self.modules)
         self.states = self.sources.states()
+        self.draws = True  # random numbers, in a pass; until one was recorded that did not
         self.attributes = Attributes(self.modules)
         self.parameters = self._named_parameters()
         leaves, self.structure = tree.tree_flatten(x)
@@ -96,6 +99,8 @@ class TorchProblem:
         real = [i for i, leaf in enumerate(leaves) if is_real(leaf)]
         names = {("x" if len(leaves) == 1 else f"x[{i}]"): i for i in real}
         self.inputs = {name: i for name, i in names.items() if self._chosen(name)}
+        self.classes = 0
+        self.recorded: tuple[Array, Gradients] | None = None
         self.whole = Whole(self)
         self._check_names(names)
 
@@ -125,13 +130,9 @@ class TorchProblem:
             "There is nothing to differentiate."
         )
 
-    def tensors(self) -> list[torch.Tensor]:
-        found = [t for m in self.modules for t in (*m._parameters.values(), *m._buffers.values()) if t is not None]
-        return list({id(t): t for t in found}.values())
-
     @contextmanager
     def preserved(self) -> Iterator[None]:
-        with preserved(self.modules, self.tensors()):
+        with preserved(self.modules, self.lender.tensors):
             for module in self.modules:
                 if _iterates(module):
                     module.training = False
@@ -140,38 +141,26 @@ class TorchProblem:
 
     def variant(self, *, x: Any = None, y: Any = None, loss_scale: float | None = None) -> TorchProblem:
         """The same model on other data, or with the loss multiplied by a factor."""
-        return TorchProblem(
-            self.model,
-            self.x if x is None else x,
-            self.y if y is None else y,
-            loss=self.given_loss,
-            only=self.only,
-            seed=self.seed,
-            loss_scale=self.loss_scale if loss_scale is None else loss_scale,
-        )
+        other = copy.copy(self)
+        other.x, other.y = self.x if x is None else x, self.y if y is None else y
+        other.loss = loss_for(self.given_loss, other.y, self.seed)
+        other.leaves, other.structure = tree.tree_flatten(other.x)
+        other.loss_scale = self.loss_scale if loss_scale is None else loss_scale
+        other.whole = Whole(other)
+        return other
 
     def after_another_batch(self) -> TorchProblem | None:
-        """The same question after a pass over other rows has left its traces in the modules' attributes.
-
-        None where the gradient is the same as without: a net that carries a state on purpose has another loss then,
-        and is judged in that state like any other.
-        """
-        values, one = self.whole.values, np.ones(1)
-        before = self.whole.backward(values, one)
-        with self.ready(values, False, keep=True) as leaves:
+        """The same question after a pass over other rows has left its traces in the modules' attributes."""
+        with self.ready({}, False, keep=True) as leaves:
             other = [_other_rows(leaf) for leaf in leaves]
             try:
                 torch.autograd.backward(self.run(other, False))
             except (RuntimeError, IndexError, ValueError):
                 return None
-        after_state = Attributes(self.modules)
+        problem = self.variant()
+        problem.attributes = Attributes(self.modules)
         self.attributes.restore()
-        other_problem = self.variant()
-        other_problem.attributes = after_state
-        other_problem.sources, other_problem.states = self.sources, self.states
-        after = other_problem.whole.backward(values, one)
-        same = all(_same_gradient(before[name], after[name]) for name in before)
-        return None if same else other_problem
+        return problem
 
     # --- one pass ---------------------------------------------------------------------------------------------
 
@@ -181,16 +170,18 @@ class TorchProblem:
 
         `keep` leaves what the pass changes in the modules' attributes.
         """
-        data = {id(p): held(p, values[n], self.modules) for n, p in self.parameters.items() if n in values}
+        self.passes.whole += 1
+        data = {id(p): self.lender.tensor(p, values[n]) for n, p in self.parameters.items() if n in values}
         leaves = [_cast(leaf, precise) for leaf in self.leaves]
         for name, i in self.inputs.items():
             if name in values:
-                leaves[i] = torch.as_tensor(np.array(values[name]))
+                leaves[i] = torch.from_numpy(np.array(values[name])).to(self.leaves[i].device)
             leaves[i] = leaves[i].detach().requires_grad_(True)
         self.attributes.restore()
         try:
-            with lent(self.modules, data, precise=precise), torch.enable_grad():
-                self.sources.restore(self.states)
+            with self.lender.lent(data, precise=precise), torch.enable_grad():
+                if self.draws:
+                    self.sources.restore(self.states)
                 yield leaves
         finally:
             if not keep:
@@ -206,6 +197,8 @@ class TorchProblem:
             scores = self.model(**arguments)
         else:
             scores = self.model(arguments)
+        if isinstance(scores, torch.Tensor) and scores.ndim == 2:
+            self.classes = scores.shape[-1]
         if recorder is not None and not isinstance(self.loss.function, torch.nn.Module):
             modules = [m for m in self.modules if m not in set(self.model.modules())]
             call = recorder.open("loss", lambda s: self.loss(s), modules, ((scores,), {}), self.loss.description)
@@ -222,22 +215,35 @@ class TorchProblem:
 
     def calls(self) -> list[Call]:
         """Every call, inner ones before the ones around them, with its upstream gradient."""
+        self.draws = True
+        recorder = self._recorded(draws=False)
+        self.draws = not self.sources.are_at(self.states)
+        if self.draws:
+            recorder = self._recorded(draws=True)
+        return recorder.calls
+
+    def _recorded(self, *, draws: bool) -> Recorder:
         known = {id(p): (name, p) for name, p in self._all_parameters().items()}
-        recorder = Recorder(self.sources, known)
+        recorder = Recorder(self.sources, known, self.passes, draws=draws)
         named = dict(self.model.named_modules())
         if isinstance(self.loss.function, torch.nn.Module):
             named |= {f"loss.{n}".rstrip("."): m for n, m in self.loss.function.named_modules()}
         with self.ready(self.whole.values, False) as leaves, recorder.recording(named):
             loss = self.run(leaves, False, recorder)
             recorder.finish()
+            for _, parameter in known.values():
+                parameter.grad = None
             if loss.requires_grad:
                 torch.autograd.backward(loss)
-        for parameter in known.values():
-            parameter[1].grad = None
+            wanted = {n: leaves[i] for n, i in self.inputs.items()} | self.parameters
+            got = {n: None if leaf.grad is None else own_array(leaf.grad) for n, leaf in wanted.items()}
+            self.recorded = flat_values([loss]), got
+        for _, parameter in known.values():
+            parameter.grad = None
         self._rests = _rests(self, recorder.calls)
         for call in recorder.calls:
             call.outputs = []
-        return recorder.calls
+        return recorder
 
     def groups(self) -> Sequence[LayerCall]:
         """Calls of modules that call others, the innermost first; what happens between layers happens in one."""
@@ -275,7 +281,7 @@ def _rests(problem: TorchProblem, calls: Sequence[Call]) -> list[Differentiable]
     return found
 
 
-class Whole:
+class Whole(Differentiable):
     """The whole way from parameters and inputs to the loss: one output."""
 
     name = ""
@@ -295,21 +301,19 @@ class Whole:
             loss = self._problem.run(leaves, precise)
             return np.array([float(loss.detach())])
 
-    def backward(self, values: Values, upstream: Array, *, precise: bool = False) -> dict[str, Any]:
+    @contextmanager
+    def taped(self, values: Values, *, precise: bool = False) -> Iterator[Tape]:
         problem = self._problem
         with problem.ready(values, precise) as leaves:
             loss = problem.run(leaves, precise)
             wanted = {name: leaves[i] for name, i in problem.inputs.items()}
-            return pull_back([loss.reshape(1)], upstream, wanted | dict(problem.parameters))
+            yield Tape(flat_values([loss]), pulling([loss.reshape(1)], wanted | dict(problem.parameters)))
 
-    def backward_with_other_draws(self, values: Values, upstream: Array) -> dict[str, Any]:
+    def backward_with_other_draws(self, values: Values, upstream: Array) -> Gradients:
         """As `backward`, with random states moved on between the two passes."""
-        problem = self._problem
-        with problem.ready(values, False) as leaves:
-            loss = problem.run(leaves, False)
-            problem.sources.move_on()
-            wanted = {name: leaves[i] for name, i in problem.inputs.items()}
-            return pull_back([loss.reshape(1)], upstream, wanted | dict(problem.parameters))
+        with self.taped(values) as tape:
+            self._problem.sources.move_on()
+            return tape.pull(upstream)
 
 
 def _iterates(module: torch.nn.Module) -> bool:
@@ -324,12 +328,6 @@ def _other_rows(leaf: Any) -> Any:
         return leaf
     flipped = leaf.flip(0) if leaf.ndim else leaf
     return 0.7 * flipped if leaf.is_floating_point() else flipped
-
-
-def _same_gradient(a: Array | None, b: Array | None) -> bool:
-    if a is None or b is None:
-        return a is b
-    return bool(np.linalg.norm(np.ravel(a - b)) <= 1e-6 * np.linalg.norm(np.ravel(a)))
 
 
 def _cast(leaf: Any, precise: bool) -> Any:

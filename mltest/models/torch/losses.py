@@ -106,7 +106,7 @@ def _real_labels(out: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
 
 def _class_labels(out: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
     y = y.long()
-    low, high = int(y.min()), int(y.max())
+    low, high = map(int, torch.aminmax(y)) if y.numel() else (0, 0)
     if out.numel() == y.numel():
         if low >= 0 and high <= 1:
             return torch.nn.functional.binary_cross_entropy_with_logits(out.reshape(-1), y.to(out.dtype).reshape(-1))

@@ -10,11 +10,11 @@ import numpy as np
 import torch
 from torch.utils import _pytree as tree
 
-from mltest.models.capabilities import Array, Values
-from mltest.models.torch.calls import Call, array, is_real, pull_back
+from mltest.models.capabilities import Array, Differentiable, Tape, Values
+from mltest.models.torch.calls import Call, array, flat_values, is_real, pulling
 
 
-class Rest:
+class Rest(Differentiable):
     """One output: the loss as a function of what a call returned, everything before it unchanged."""
 
     def __init__(self, problem: Any, call: Call, turn: int, output: torch.Tensor) -> None:
@@ -23,15 +23,20 @@ class Rest:
         self.integers: tuple[Array, ...] = ()
         self._problem, self._module, self._turn = problem, call.run, turn
         self._block = f"{call.name}.output"
-        self.values: Values = {self._block: array(output)}
+        self._values: Values = {self._block: array(output)}
+
+    @property
+    def values(self) -> Values:
+        return self._values
 
     def forward(self, values: Values, *, precise: bool = False) -> Array:
         with self._run(values, precise) as (loss, _):
             return np.array([float(loss.detach())])
 
-    def backward(self, values: Values, upstream: Array, *, precise: bool = False) -> dict[str, Any]:
+    @contextmanager
+    def taped(self, values: Values, *, precise: bool = False) -> Iterator[Tape]:
         with self._run(values, precise) as (loss, leaf):
-            return pull_back([loss.reshape(1)], upstream, {self._block: leaf})
+            yield Tape(flat_values([loss]), pulling([loss.reshape(1)], {self._block: leaf}))
 
     @contextmanager
     def _run(self, values: Values, precise: bool) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import copy
 import random
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 import torch
+
+from mltest.models.capabilities import Array
 
 REGISTRIES = {
     "_parameters", "_buffers", "_modules", "_forward_hooks", "_forward_pre_hooks", "_backward_hooks",
@@ -126,36 +128,51 @@ def _same_container(now: Any, before: Any) -> bool:
     return all(a is b for a, b in zip(now, before, strict=True))
 
 
-@contextmanager
-def lent(modules: Iterable[torch.nn.Module], data: Mapping[int, torch.Tensor], *, precise: bool) -> Iterator[None]:
-    """Let the modules compute with other data: `data` by id of the parameter, copies of their own for the rest.
+class Lender:
+    """Lets modules compute with other data, and gives them back their own.
 
     A tensor's `data` is pointed elsewhere and back, so whoever holds the parameter itself (a penalty in a loss, a tied
     layer) sees the same numbers, and nothing that runs inside can write into the tester's storage.
     """
-    tensors: dict[int, torch.Tensor] = {}
-    plain: list[tuple[torch.nn.Module, str, torch.Tensor]] = []
-    for module in modules:
-        for tensor in (*module._parameters.values(), *module._buffers.values()):
-            if tensor is not None:
-                tensors[id(tensor)] = tensor
-        if precise:
-            plain += [(module, n, v) for n, v in vars(module).items() if _is_coarse(v)]
-    originals = [(tensor, tensor.data) for tensor in tensors.values()]
-    try:
-        for tensor, original in originals:
-            given = data.get(id(tensor))
-            if given is None:
-                given = original.double() if precise and _is_coarse(original) else original.clone()
-            tensor.data = given
-        for module, name, value in plain:
-            vars(module)[name] = value.double()
-        yield
-    finally:
-        for tensor, original in originals:
-            tensor.data = original
-        for module, name, value in plain:
-            vars(module)[name] = value
+
+    def __init__(self, modules: Sequence[torch.nn.Module]) -> None:
+        self._modules = modules
+        held = [t for m in modules for t in (*m._parameters.values(), *m._buffers.values()) if t is not None]
+        self.tensors = list({id(tensor): tensor for tensor in held}.values())
+        # The padding row of a table keeps its own numbers, since by design it has no gradient.
+        self._padding = {
+            id(module._parameters["weight"]): row
+            for module in modules
+            if isinstance(row := getattr(module, "padding_idx", None), int) and "weight" in module._parameters
+        }
+
+    def tensor(self, parameter: torch.nn.Parameter, value: Array) -> torch.Tensor:
+        """New numbers for a parameter, a copy."""
+        tensor = torch.from_numpy(np.array(value)).to(parameter.device)
+        row = self._padding.get(id(parameter))
+        if row is not None:
+            tensor[row] = parameter.data[row].to(tensor.dtype)
+        return tensor
+
+    @contextmanager
+    def lent(self, data: Mapping[int, torch.Tensor], *, precise: bool) -> Iterator[None]:
+        """`data` by id of the tensor; the others get copies of their own, in float64 where `precise`."""
+        originals = [(tensor, tensor.data) for tensor in self.tensors]
+        plain = [(m, n, v) for m in self._modules for n, v in vars(m).items() if _is_coarse(v)] if precise else []
+        try:
+            for tensor, original in originals:
+                given = data.get(id(tensor))
+                if given is None:
+                    given = original.double() if precise and _is_coarse(original) else original.clone()
+                tensor.data = given
+            for module, name, value in plain:
+                vars(module)[name] = value.double()
+            yield
+        finally:
+            for tensor, original in originals:
+                tensor.data = original
+            for module, name, value in plain:
+                vars(module)[name] = value
 
 
 def _is_coarse(value: Any) -> bool:
