@@ -126,7 +126,11 @@ class Case:
 
 
 class Cases(list[Case]):
-    """A list of cases that builders add themselves to."""
+    """A list of cases that builders add themselves to, their names behind a prefix."""
+
+    def __init__(self, prefix: str = "") -> None:
+        super().__init__()
+        self.prefix = prefix
 
     def fault(
         self, causes: str, layers: str = "", *, proof: Proof | None = None, learns: float = 0.75
@@ -134,7 +138,7 @@ class Cases(list[Case]):
         """Add a builder's broken program, and its repaired twin, which must reach the score `learns`."""
 
         def add(build: Builder) -> Builder:
-            name, shown = build.__name__, proof or worse()
+            name, shown = self.prefix + build.__name__, proof or worse()
             self.append(Case(name, lambda: build(True), True, tuple(causes.split()), tuple(layers.split()), shown))
             self.append(Case(f"{name}_repaired", lambda: build(False), False, learns=learns))
             return build
@@ -145,7 +149,7 @@ class Cases(list[Case]):
         """Add a sound program, and the score that it must reach; None where the task allows none."""
 
         def add(build: Callable[[], Program]) -> Callable[[], Program]:
-            self.append(Case(build.__name__, build, False, learns=learns))
+            self.append(Case(self.prefix + build.__name__, build, False, learns=learns))
             return build
 
         return add

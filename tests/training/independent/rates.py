@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import torch
 
 import mltest
-from tests.training.independent.cases import CASES
+from tests.training.independent.cases import CASES, SECOND
 from tests.training.independent.program import Case
 
 
@@ -87,7 +87,7 @@ def _show(v: Verdict) -> None:
 
 def main(word: str = "") -> None:
     verdicts = []
-    for case in CASES:
+    for case in [*CASES, *SECOND]:
         if word in str(case):
             verdicts.append(judge(case))
             _show(verdicts[-1])

@@ -18,9 +18,9 @@ def fresh(case: Case) -> object:
     return case.program()
 
 
-def some_by_default(cases: list[Case]) -> list[object]:
+def some_by_default(cases: list[Case], every: int = 8) -> list[object]:
     """Every eighth runs by default; the rest are long."""
-    return [pytest.param(c, marks=[] if i % 8 == 0 else pytest.mark.long, id=str(c)) for i, c in enumerate(cases)]
+    return [pytest.param(c, marks=[] if i % every == 0 else pytest.mark.long, id=str(c)) for i, c in enumerate(cases)]
 
 
 @pytest.mark.parametrize("case", some_by_default(FAULTS))
