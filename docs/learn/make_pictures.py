@@ -1,4 +1,4 @@
-"""Run the pages of the course where they stand, so that each draws its pictures again."""
+"""Run the pages of the course, and the one about gradients, where they stand, so that each draws its pictures again."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ BLOCK = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
 def main() -> None:
-    os.chdir(HERE)
-    for page in sorted(HERE.glob("[0-9]*.md")):
+    for page in (*sorted(HERE.glob("[0-9]*.md")), HERE.parent / "gradients.md"):
+        os.chdir(page.parent)
         print(page.name)
         text, namespace = page.read_text(encoding="utf-8"), {"__name__": page.stem}
         for block in BLOCK.finditer(text):

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 COLOURS = ("#1f5fa8", "#c2521c", "#2f7d32", "#7b3fa0", "#8a6d00")
+VERDICTS = {"passed": "#2f7d32", "failed": "#b3261e", "skipped": "#6b6b6b", "inconclusive": "#8a6d00"}
 INK, PALE = "#222222", "#d9d9d9"
 WIDTH, HEIGHT, MARGIN = 560, 320, 52
 
@@ -117,6 +118,26 @@ def network(path: str, layers: Sequence[tuple[str, int]], *, title: str) -> None
     for column in centres:
         body += [f'<circle cx="{a:.0f}" cy="{b:.0f}" r="8" fill="#ffffff" stroke="{COLOURS[0]}"/>' for a, b in column]
     _write(path, title, WIDTH, HEIGHT, body)
+
+
+def layers(path: str, boxes: Sequence[tuple[str, str]], *, title: str) -> None:
+    """A row of boxes from input to output, each with its verdict in its own colour and in words.
+
+    Args:
+        path: the .svg to write.
+        boxes: (name, verdict) from the input on; a verdict is "passed", "failed", "skipped" or "inconclusive".
+        title: what is shown.
+    """
+    body, width = [], (WIDTH - 24) / max(len(boxes), 1)
+    for number, (name, verdict) in enumerate(boxes):
+        colour, left = VERDICTS.get(verdict, PALE), 12 + number * width
+        place = f'x="{left:.1f}" y="44" width="{width - 10:.1f}" height="52" rx="4"'
+        body.append(f'<rect {place} fill="#ffffff" stroke="{colour}" stroke-width="3"/>')
+        body.append(_text(left + width / 2 - 5, 66, name, INK, "middle"))
+        body.append(_text(left + width / 2 - 5, 84, verdict, colour, "middle"))
+        if number:
+            body.append(f'<path d="M{left - 9:.1f},70h8" stroke="{INK}"/>')
+    _write(path, title, WIDTH, 112, body)
 
 
 def _pixels(image: np.ndarray, left: float, top: float, size: int) -> str:

@@ -18,11 +18,11 @@ def single_element(case: Case) -> Fit | None:
     places = np.argwhere(wrong)
     if count <= max(1, 0.02 * case.known.sum()) and count <= 8:
         where = ", ".join(f"[{', '.join(map(str, place))}]" for place in places[:3].tolist())
-        return Fit("single_element", _("it is wrong in {where} alone").format(where=where))
+        return Fit("single_element", _("it is off in {where} alone").format(where=where))
     for axis in range(wrong.ndim):
         held = np.unique(places[:, axis])
         if wrong.shape[axis] >= 3 and len(held) == 1:
-            words = _("it is wrong at index {i} of axis {axis} alone").format(i=int(held[0]), axis=axis)
+            words = _("it is off at index {i} of axis {axis} alone").format(i=int(held[0]), axis=axis)
             return Fit("single_element", words)
     return None
 
