@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
@@ -58,13 +58,17 @@ class Record:
     @staticmethod
     def joined(records: Sequence[Record]) -> Record:
         """The members of all, one after the other."""
-        first = records[0]
-        names = [field.name for field in fields(first) if field.name not in ("parameters", "curves", "interrupted")]
+        parameters, curves = records[0].parameters, records[0].curves
+
+        def together(name: str) -> Array:
+            return np.concatenate([getattr(record, name) for record in records])
+
         return Record(
-            {name: np.concatenate([one.parameters[name] for one in records]) for name in first.parameters},
-            {name: np.concatenate([one.curves[name] for one in records], axis=1) for name in first.curves},
-            **{name: np.concatenate([getattr(one, name) for one in records]) for name in names},
-        )
+            {name: np.concatenate([record.parameters[name] for record in records]) for name in parameters},
+            {name: np.concatenate([record.curves[name] for record in records], axis=1) for name in curves},
+            together("epochs"), together("best_epoch"), together("best_loss"), together("diverged"),
+            together("stopped"),
+        )  # fmt: skip
 
     def _with(self, members: Callable[[Array], Array], curve: Callable[[Array], Array]) -> Record:
         return Record(

@@ -21,6 +21,8 @@ class Job:
     held_out: Array
     wants_scores: bool = False
     wants_curve: bool = False
+    wants_state: bool = False
+    start: tuple[int, bytes] | None = None  # epochs done, and the state after them of the same job with fewer epochs
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +33,7 @@ class Trained:
     scores: Array | None = None
     classes: Array | None = None  # what the columns of `scores` mean
     curve: tuple[float, ...] = ()  # share of right answers, or the loss, on held_out after each epoch, if wanted
+    state: bytes = b""  # to go on from with more epochs, where it was wanted and the model can; opaque to all others
     error: str = ""  # a traceback, where the training raised
 
 
@@ -51,6 +54,15 @@ class Sweeps(Protocol):
     @property
     def side_by_side(self) -> bool:
         """Whether trainings of one group are cheaper together than one by one."""
+        ...
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether a training can be gone on with for more epochs, with the numbers of one that never stopped."""
+        ...
+
+    def epochs(self, settings: Mapping[str, Any]) -> int | None:
+        """How many epochs such a training takes; None where it does not train in epochs."""
         ...
 
     def check(self, settings: Mapping[str, Any]) -> None:

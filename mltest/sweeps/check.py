@@ -117,7 +117,7 @@ def sweep(
     direction = one_score.maximise if adapted is not None else maximise
     for settings in _samples(the_space, seed):
         problem.check(settings)
-    if halving and "epochs" not in the_space and not problem.side_by_side:
+    if halving and any(problem.epochs(settings) is None for settings in _samples(the_space, seed)):
         raise InvalidInput("sweep: halving=True shortens 'epochs', which is no setting of this space. Add it.")
     parts = _parts(problem, y, groups, split, one_score, seed)
     tasks = Tasks(problem, parts, y, groups, seed, classes=one_score.classes)

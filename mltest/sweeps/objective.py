@@ -7,7 +7,7 @@ import json
 import time
 import traceback
 from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -32,6 +32,8 @@ class Task:
     seed: int
     train: Array | None = None  # positions of rows; None where the objective draws its own
     scored: Array | None = None
+    keeps: bool = False  # whether somebody will go on from where it ends
+    start: tuple[int, bytes] | None = None  # epochs done, and the state after them, to go on from
 
     @property
     def named(self) -> str:
@@ -42,6 +44,19 @@ class Task:
 def name_of(settings: Settings) -> str:
     """Settings as one text."""
     return json.dumps(describe(settings), sort_keys=True)
+
+
+EPOCHS = ("epochs", "iterations")  # what the number of epochs is called in settings
+
+
+def epochs_in(settings: Settings) -> int | None:
+    """The number of epochs that settings name, if they do."""
+    return next((int(settings[name]) for name in EPOCHS if name in settings), None)
+
+
+def with_epochs(settings: Settings, epochs: int) -> Settings:
+    """The same settings but for the number of epochs, under the name that it has there."""
+    return {**settings, next((name for name in EPOCHS if name in settings), EPOCHS[0]): epochs}
 
 
 class Problem(Protocol):
@@ -60,6 +75,15 @@ class Problem(Protocol):
     @property
     def side_by_side(self) -> bool:
         """Whether trainings of one group are cheaper together."""
+        ...
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether a training can be gone on with for more epochs, with the numbers of one that never stopped."""
+        ...
+
+    def epochs(self, settings: Settings) -> int | None:
+        """How many epochs such a training takes; None where nobody knows."""
         ...
 
     def group(self, settings: Settings) -> Hashable:
@@ -88,10 +112,14 @@ class UserObjective:
     y: Any = None
     draws_rows: bool = False
     side_by_side: bool = False
+    goes_on: bool = False
 
     @property
     def name(self) -> str:
         return getattr(self.function, "__name__", type(self.function).__name__)
+
+    def epochs(self, settings: Settings) -> int | None:
+        return epochs_in(settings)
 
     def group(self, settings: Settings) -> Hashable:
         return None
@@ -175,6 +203,13 @@ class ModelProblem:
     def side_by_side(self) -> bool:
         return self.model.side_by_side
 
+    @property
+    def goes_on(self) -> bool:
+        return self.model.goes_on
+
+    def epochs(self, settings: Settings) -> int | None:
+        return self.model.epochs(settings)
+
     def group(self, settings: Settings) -> Hashable:
         return self.model.group(settings)
 
@@ -194,6 +229,7 @@ class ModelProblem:
                 Job(
                     settings=task.settings, seed=task.seed, train=task.train, held_out=task.scored,
                     wants_scores=self.score.of_scores, wants_curve=task.stage == "confirmation",
+                    wants_state=task.keeps, start=task.start,
                 )
             )  # fmt: skip
         trained = self.model.train_many(jobs, self.x, self.y)
@@ -209,7 +245,7 @@ class ModelProblem:
             raise
         except Exception:
             return Evaluation(status="failed", error=traceback.format_exc(), seconds=seconds)
-        return evaluation_of(values, seconds, trained.curve)
+        return replace(evaluation_of(values, seconds, trained.curve), state=trained.state)
 
 
 def take(rows: Any, positions: Array) -> Any:

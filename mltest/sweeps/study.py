@@ -9,14 +9,14 @@ from typing import Protocol
 
 import numpy as np
 
-from mltest.sweeps.objective import CHUNK, Problem, Task, name_of, same_shape
+from mltest.sweeps.objective import CHUNK, Problem, Task, name_of, same_shape, with_epochs
 from mltest.sweeps.samplers import BATCH, Sampler
 from mltest.sweeps.space import Settings
+from mltest.sweeps.states import States, waves
 from mltest.sweeps.trials import Evaluation, Trials
 
 RUNGS = (9, 3)  # of successive halving: trained for a ninth and a third of the epochs, a third goes on each time
 CUT = 3
-EPOCHS = 20  # of a model that trains for so many unless told
 ALL = 4096  # settings that are asked at once of a sampler that does not learn
 Key = tuple[str, str, int]  # stage, settings as a text, position of the seed
 
@@ -59,7 +59,10 @@ class Alone:
 
 @dataclass
 class Worker:
-    """Has tasks run and remembers every evaluation. Whoever is in `told` hears of each chunk once it is over."""
+    """Has tasks run and remembers every evaluation. Whoever is in `told` hears of each chunk once it is over.
+
+    A training whose like with fewer epochs was just run goes on from there, where the problem can.
+    """
 
     problem: Problem
     crew: Crew
@@ -67,19 +70,30 @@ class Worker:
     told: list[Callable[[Sequence[Task], Sequence[Evaluation]], None]] = field(default_factory=list)
     deadline: float | None = None
     size: int = CHUNK  # evaluations in a chunk
+    states: States = field(default_factory=States)
 
     def run(self, tasks: Sequence[Task]) -> bool:
         """Have run what is not known yet. Returns whether the time sufficed."""
         missing = list({key_of(task): task for task in tasks if key_of(task) not in self.known}.values())
         if missing and self._late():
             return False
-        for chunk, evaluations in self.crew.run(list(chunks(missing, self.problem, self.size))):
-            self.known |= zip(map(key_of, chunk), evaluations, strict=True)
-            for hears in self.told:
-                hears(chunk, evaluations)
-            if self._late():
-                return all(key_of(task) in self.known for task in tasks)
+        for wave in waves(missing, self.problem):
+            ready = [self.states.begun(task, self.problem) for task in wave]
+            for chunk, evaluations in self.crew.run(list(chunks(ready, self.problem, self.size))):
+                self._take(chunk, evaluations)
+                if self._late():
+                    return all(key_of(task) in self.known for task in tasks)
+        if not any(task.keeps for task in tasks):
+            self.states.clear()
         return True
+
+    def _take(self, chunk: Sequence[Task], evaluations: Sequence[Evaluation]) -> None:
+        for task, evaluation in zip(chunk, evaluations, strict=True):
+            self.states.keep(task, evaluation, self.problem)
+        plain = [replace(one, state=b"") if one.state else one for one in evaluations]
+        self.known |= zip(map(key_of, chunk), plain, strict=True)
+        for hears in self.told:
+            hears(chunk, plain)
 
     def _late(self) -> bool:
         return self.deadline is not None and time.monotonic() > self.deadline
@@ -93,7 +107,8 @@ def chunks(tasks: Sequence[Task], problem: Problem, size: int = CHUNK) -> Iterat
     """At most `size` tasks of one group at a time; those of one setting stay together."""
     groups: dict[object, list[Task]] = {}
     for task in tasks:
-        groups.setdefault(problem.group(task.settings), []).append(task)
+        begun = task.start[0] if task.start else 0
+        groups.setdefault((problem.group(task.settings), begun), []).append(task)
     for members in groups.values():
         chunk: list[Task] = []
         for setting in _by_setting(members):
@@ -162,7 +177,7 @@ class Search:
         return BATCH if self.sampler.learns or ends_early else ALL
 
     def _epochs(self) -> int:
-        return sum(int(one.get("epochs", 1)) * len(self.seeds) for one in self.settings)
+        return sum((self.worker.problem.epochs(one) or 1) * len(self.seeds) for one in self.settings)
 
     def _batch(self, batch: list[Settings], *, tell: bool) -> bool:
         self.settings += batch
@@ -181,9 +196,10 @@ class Search:
     def _rung(self, rung: int, batch: list[Settings]) -> list[Settings]:
         """Train for a part of the epochs and go on with the best third, in their order."""
         stage = f"rung {rung}"
-        short = {name_of(one): {**one, "epochs": max(1, int(one.get("epochs", EPOCHS)) // rung)} for one in batch}
-        places = range(len(self.seeds))
-        if not self.worker.run([self.task(stage, place, one) for one in short.values() for place in places]):
+        epochs = self.worker.problem.epochs
+        short = {name_of(one): with_epochs(one, max(1, (epochs(one) or 1) // rung)) for one in batch}
+        tasks = [self.task(stage, place, one) for one in short.values() for place in range(len(self.seeds))]
+        if not self.worker.run([replace(task, keeps=self.worker.problem.goes_on) for task in tasks]):
             return batch
         scores = {name: self._mean(stage, one) for name, one in short.items()}
         best = sorted(scores, key=lambda name: -scores[name] if np.isfinite(scores[name]) else np.inf)

@@ -24,6 +24,7 @@ class Evaluation:
     seconds: float = 0.0
     error: str = ""  # the traceback
     curve: tuple[float, ...] = ()  # score after each epoch, where the training tells
+    state: bytes = field(default=b"", repr=False, compare=False)  # to go on from, where the task wanted it; never kept
 
     @property
     def score(self) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import re
 import traceback
 from collections.abc import Hashable, Mapping, Sequence
@@ -14,6 +15,7 @@ import reference_net as rn
 from mltest.errors import InvalidInput
 from mltest.models.capabilities import Array, Kind
 from mltest.models.sweeping import Job, Sweeps, Trained
+from reference_net.state import State
 
 OPTIMIZERS = {
     "sgd": rn.SGD, "momentum": rn.Momentum, "nesterov": rn.Nesterov, "rmsprop": rn.RMSProp, "adam": rn.Adam,
@@ -51,6 +53,7 @@ class ReferencePopulation:
 
     network: rn.Network
     side_by_side: bool = True
+    goes_on: bool = True
 
     @property
     def name(self) -> str:
@@ -60,6 +63,9 @@ class ReferencePopulation:
     @property
     def kind(self) -> Kind | None:
         return "regressor" if isinstance(self.network.loss, rn.MeanSquaredError) else "classifier"
+
+    def epochs(self, settings: Mapping[str, Any]) -> int | None:
+        return int({**DEFAULTS, **_spelled(settings)}["epochs"])
 
     def check(self, settings: Mapping[str, Any]) -> None:
         for name in settings:
@@ -82,7 +88,8 @@ class ReferencePopulation:
     def train_many(self, jobs: Sequence[Job], x: Any, y: Array) -> list[Trained]:
         groups: dict[Hashable, list[int]] = {}
         for i, job in enumerate(jobs):
-            key = (self.group(job.settings), len(job.train), job.held_out.tobytes(), job.wants_curve)
+            begun = job.start[0] if job.start else 0
+            key = (self.group(job.settings), begun, len(job.train), job.held_out.tobytes(), job.wants_curve)
             groups.setdefault(key, []).append(i)
         done: dict[int, Trained] = {}
         for members in groups.values():
@@ -99,43 +106,24 @@ class ReferencePopulation:
 
     def _train_population(self, jobs: list[Job], x: Any, y: Array) -> list[Trained]:
         chosen = [{**DEFAULTS, **_spelled(job.settings)} for job in jobs]
-        first = chosen[0]
-        network = self._architecture(first)
+        network = self._architecture(chosen[0])
         if any("dropout" in one for one in chosen):
             network = _with_dropout(network, np.array([one.get("dropout", 0.0) for one in chosen]))
-        dtype = np.asarray(x).dtype if np.asarray(x).dtype.kind == "f" else np.float64
-        starts = [
-            network.initial_parameters(job.seed, one.get("initializer", "he"), dtype)
-            for job, one in zip(jobs, chosen, strict=True)
-        ]
-        held_out, rows = jobs[0].held_out, np.stack([job.train for job in jobs])
-        same_rows = bool((rows == rows[0]).all())
-        history = rn.fit(
-            network,
-            {name: np.stack([start[name] for start in starts]) for name in network.shapes},
-            x,
-            y,
-            optimizer=_optimizer(chosen),
-            epochs=int(first["epochs"]),
-            batch_size=int(first["batch_size"]),
-            l1=np.array([one.get("l1", 0.0) for one in chosen]),
-            l2=np.array([one.get("l2", 0.0) for one in chosen]),
-            seed=np.array([job.seed for job in jobs]),
-            rows=rows[0] if same_rows else rows,
-            clip=first.get("clip"),
-            validation=(np.asarray(x)[held_out], np.asarray(y)[held_out]) if jobs[0].wants_curve else None,
-            schedule=_schedule(first.get("schedule")),
-        )
+        x, y = np.asarray(x), np.asarray(y)
+        history = _fitted(network, jobs, chosen, x, y)
         if history.interrupted:  # fit kept what was done; a sweep keeps whole trials only
             raise KeyboardInterrupt
-        scores = network.forward(history.parameters, np.asarray(x)[held_out])
+        scores = network.forward(history.parameters, x[jobs[0].held_out])
         curves = history.validation_loss if self.kind == "regressor" else history.validation_accuracy
+        # With patience the curve is of the rows that say when it is over, not of those that are scored.
+        tells = jobs[0].wants_curve and chosen[0].get("patience") is None
         return [
             replace(
                 self._answers(scores[m], diverged=bool(history.diverged[m])),
-                curve=tuple(float(value) for value in curves[:, m]) if jobs[0].wants_curve else (),
+                curve=tuple(float(value) for value in curves[:, m]) if tells else (),
+                state=pickle.dumps(history.state.of_members(np.array([m]))) if job.wants_state else b"",
             )
-            for m in range(len(jobs))
+            for m, job in enumerate(jobs)
         ]
 
     def _answers(self, scores: Array, *, diverged: bool) -> Trained:
@@ -172,6 +160,40 @@ class ReferencePopulation:
         hidden = _hidden(settings, [layer.outputs for layer in dense[:-1]])
         activations = _activations(settings, list(between), len(hidden))
         return rn.deep_network(dense[0].inputs, hidden, dense[-1].outputs, activations, self.network.loss)
+
+
+def _fitted(
+    network: rn.Network, jobs: Sequence[Job], chosen: Sequence[Mapping[str, Any]], x: Array, y: Array
+) -> rn.History:
+    """Train the jobs as one population, each from its own start or from where it was left."""
+    first, dtype = chosen[0], x.dtype if x.dtype.kind == "f" else np.float64
+    starts = [
+        network.initial_parameters(job.seed, one.get("initializer", "he"), dtype)
+        for job, one in zip(jobs, chosen, strict=True)
+    ]
+    held_out, rows = jobs[0].held_out, np.stack([job.train for job in jobs])
+    validation = (x[held_out], y[held_out]) if jobs[0].wants_curve else None
+    if first.get("patience") is not None:
+        rows, judged_by = _hold_out(rows, [job.seed for job in jobs])
+        validation = (x[judged_by], y[judged_by])
+    return rn.fit(
+        network,
+        {name: np.stack([start[name] for start in starts]) for name in network.shapes},
+        x,
+        y,
+        optimizer=_optimizer(chosen),
+        epochs=int(first["epochs"]),
+        batch_size=int(first["batch_size"]),
+        l1=np.array([one.get("l1", 0.0) for one in chosen]),
+        l2=np.array([one.get("l2", 0.0) for one in chosen]),
+        seed=np.array([job.seed for job in jobs]),
+        rows=rows[0] if (rows == rows[0]).all() else rows,
+        clip=first.get("clip"),
+        patience=None if first.get("patience") is None else int(first["patience"]),
+        validation=validation,
+        schedule=_schedule(first.get("schedule")),
+        resume=State.joined([pickle.loads(job.start[1]) for job in jobs if job.start]) if jobs[0].start else None,
+    )
 
 
 def _spelled(settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -211,6 +233,13 @@ def _activations(settings: Mapping[str, Any], own: list[Any], length: int) -> li
 
 def _activation(given: Any) -> Any:
     return rn.deep_network(1, (1,), 1, given).layers[1]
+
+
+def _hold_out(rows: Array, seeds: Sequence[int]) -> tuple[Array, Array]:
+    """A tenth of each member's rows (members, k), drawn by its seed, that says when its patience is over."""
+    mixed = np.stack([np.random.default_rng([seed, 7]).permutation(own) for own, seed in zip(rows, seeds, strict=True)])
+    held = max(1, round(rows.shape[1] / 10))
+    return mixed[:, held:], mixed[:, :held]
 
 
 def _with_dropout(network: rn.Network, rates: Array) -> rn.Network:

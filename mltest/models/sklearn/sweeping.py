@@ -30,6 +30,7 @@ class SweptEstimator:
 
     model: Any
     side_by_side: bool = False
+    goes_on: bool = False
 
     @property
     def name(self) -> str:
@@ -40,6 +41,9 @@ class SweptEstimator:
     @property
     def kind(self) -> Kind | None:
         return "classifier" if sklearn.base.is_classifier(self.model) else "regressor"
+
+    def epochs(self, settings: Mapping[str, Any]) -> int | None:
+        return None
 
     def check(self, settings: Mapping[str, Any]) -> None:
         known = self.model.get_params(deep=True)
