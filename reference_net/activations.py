@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 import numpy as np
 from scipy.special import erfc
 
-from reference_net.layer import Array, Layer, Mode, Parameters
+from reference_net.layer import Array, Layer, Mode, Parameters, one_number
 
 
 @dataclass(frozen=True)
@@ -62,8 +62,12 @@ class Sigmoid(Activation):
         return np.where(z >= 0, 1, small) / (1 + small)
 
     def slope(self, z: Array, a: Array) -> Array:
-        small = np.exp(-np.abs(z))  # a·(1 − a) would lose every digit where a rounds to 1
+        """a · (1 − a), which in this form would lose every digit where a rounds to 1."""
+        small = np.exp(-np.abs(z))
         return small / (1 + small) ** 2
+
+
+SIGMOID = Sigmoid()
 
 
 @dataclass(frozen=True)
@@ -76,7 +80,9 @@ class Tanh(Activation):
         return np.tanh(z)
 
     def slope(self, z: Array, a: Array) -> Array:
-        return 1 - a * a
+        """1 − a² = 4σ(2z)(1 − σ(2z)): from z, as a has lost the digits where it rounds to 1."""
+        small = np.exp(-2 * np.abs(z))
+        return 4 * small / (1 + small) ** 2
 
 
 @dataclass(frozen=True)
@@ -106,6 +112,9 @@ class LeakyReLU(Activation):
 
     stem: ClassVar[str] = "leakyrelu"
 
+    def __post_init__(self) -> None:
+        one_number("LeakyReLU", leak=self.leak)
+
     def value(self, z: Array) -> Array:
         return np.where(z > 0, z, self.leak * z)
 
@@ -124,6 +133,9 @@ class ELU(Activation):
 
     stem: ClassVar[str] = "elu"
 
+    def __post_init__(self) -> None:
+        one_number("ELU", alpha=self.alpha)
+
     def value(self, z: Array) -> Array:
         return np.where(z > 0, z, self.alpha * np.expm1(np.minimum(z, 0)))
 
@@ -135,7 +147,8 @@ class ELU(Activation):
 class GELU(Activation):
     """a = z · Φ(z), Φ the standard normal distribution function; exact, or approximate by a tanh.
 
-    Exact: Φ(z) = ½ erfc(−z/√2). Approximate: Φ(z) ≈ ½ (1 + tanh(√(2/π) (z + 0.044715 z³))).
+    Exact: Φ(z) = ½ erfc(−z/√2), which keeps all digits of a small Φ. Approximate: Φ(z) ≈ ½ (1 + tanh u) with
+    u = √(2/π) (z + 0.044715 z³); written as σ(2u), which is the same and keeps them too.
 
     Source: Hendrycks & Gimpel 2016, section 2.
     """
@@ -146,19 +159,19 @@ class GELU(Activation):
 
     def value(self, z: Array) -> Array:
         if self.approximate:
-            return 0.5 * z * (1 + np.tanh(self._inner(z)))
+            return z * SIGMOID.value(self._twice_u(z))
         return 0.5 * z * erfc(-math.sqrt(0.5) * z)
 
     def slope(self, z: Array, a: Array) -> Array:
         if self.approximate:
-            t = np.tanh(self._inner(z))
-            d_inner = math.sqrt(2 / math.pi) * (1 + 3 * 0.044715 * z * z)
-            return 0.5 * (1 + t) + 0.5 * z * (1 - t * t) * d_inner
+            s = self._twice_u(z)
+            d_s = math.sqrt(8 / math.pi) * (1 + 3 * 0.044715 * z * z)
+            return SIGMOID.value(s) + z * d_s * SIGMOID.slope(s, a)
         density = math.sqrt(0.5 / math.pi) * np.exp(-0.5 * z * z)
         return 0.5 * erfc(-math.sqrt(0.5) * z) + z * density
 
-    def _inner(self, z: Array) -> Array:
-        return math.sqrt(2 / math.pi) * (z + 0.044715 * z * z * z)
+    def _twice_u(self, z: Array) -> Array:
+        return math.sqrt(8 / math.pi) * (z + 0.044715 * z * z * z)
 
 
 @dataclass(frozen=True)
@@ -174,7 +187,7 @@ class Softplus(Activation):
         return np.maximum(z, 0) + np.log1p(np.exp(-np.abs(z)))
 
     def slope(self, z: Array, a: Array) -> Array:
-        return Sigmoid().value(z)
+        return SIGMOID.value(z)
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import numpy as np
 from reference_net.activations import ACTIVATIONS, Activation
 from reference_net.errors import InvalidSetting
 from reference_net.layer import Layer
-from reference_net.layers import Conv2D, Dense, Flatten, MaxPool2D
+from reference_net.layers import BatchNorm, Conv2D, Dense, Flatten, MaxPool2D
 from reference_net.losses import BinaryCrossEntropy, Loss, SoftmaxCrossEntropy
 from reference_net.network import Network
 
@@ -66,6 +66,7 @@ def convolutional_network(
     kernel: int = 3,
     activation: Activations = "relu",
     loss: Loss | None = None,
+    batch_norm: bool = False,
 ) -> Network:
     """Convolutions, each with an activation and a 2×2 maximum behind it; then one dense layer.
 
@@ -76,6 +77,7 @@ def convolutional_network(
         kernel: height and width of each filter, padded so that an image keeps its size (odd kernels).
         activation: a name or an activation, for all convolutions or one each.
         loss: as in `deep_network`.
+        batch_norm: whether each convolution has a batch normalisation behind it, before the activation.
 
     Raises:
         InvalidSetting: an image that the pooling makes smaller than one pixel, or as in `deep_network`.
@@ -83,7 +85,8 @@ def convolutional_network(
     channels, height, width = map(int, image)
     layers: list[Layer] = []
     for outputs, follows in zip(filters, one_a_layer(activation, len(filters)), strict=True):
-        layers += [Conv2D(channels, int(outputs), kernel, padding=kernel // 2), follows, MaxPool2D(2)]
+        normalised = [BatchNorm(int(outputs))] if batch_norm else []
+        layers += [Conv2D(channels, int(outputs), kernel, padding=kernel // 2), *normalised, follows, MaxPool2D(2)]
         channels, height, width = int(outputs), (height + 1 - kernel % 2) // 2, (width + 1 - kernel % 2) // 2
     if min(channels, height, width) < 1:
         raise InvalidSetting(f"an image of {tuple(image)} is smaller than one pixel behind {len(filters)} poolings.")

@@ -14,7 +14,7 @@ import numpy as np
 
 from reference_net.activations import Activation, ReLU
 from reference_net.layer import Array, Parameters
-from reference_net.layers import Dense
+from reference_net.layers import Dense, added_up
 from reference_net.losses import weighted_sum
 from reference_net.network import Network
 
@@ -70,7 +70,6 @@ class _Dense:
         members, inputs, outputs = self.weight.shape
         self.z = np.empty((members, rows, outputs), self.weight.dtype)
         self.d_x = None if first else np.empty((members, rows, inputs), self.weight.dtype)
-        self.ones = np.ones(rows, self.weight.dtype)
         self.x = self.z
 
     def forward(self, x: Array) -> Array:
@@ -81,7 +80,7 @@ class _Dense:
 
     def backward(self, d_z: Array) -> Array:
         np.matmul(self.x.mT, d_z, out=self.d_weight)
-        np.matmul(self.ones, d_z, out=self.d_bias)
+        self.d_bias[...] = added_up(d_z, axis=-2)
         return d_z if self.d_x is None else np.matmul(d_z, self.weight.mT, out=self.d_x)
 
 

@@ -70,6 +70,10 @@ class Layer:
         """The statistics after a training pass with this cache; whoever trains writes them back."""
         return {}
 
+    def of_rank(self, rank: int) -> Layer:
+        """This layer where one network's input has `rank` axes. For most there is one rank, or any will do."""
+        return self
+
     def features(self, before: int | None) -> int | None:
         """How many features a row has behind this layer, if it has `before` in front of it.
 
@@ -96,6 +100,20 @@ def agree(takes: int, before: int | None) -> None:
     if before not in (None, takes):
         given = "images, which Flatten would turn into rows" if before == IMAGES else before
         raise InvalidSetting(f"takes {takes} features, but the layers in front of it give {given}.")
+
+
+def images_behind(before: int | None) -> int:
+    """IMAGES; raises InvalidSetting where a layer of images has features in front of it."""
+    if before not in (None, IMAGES):
+        raise InvalidSetting(f"takes images, but the layers in front of it give rows of {before} features.")
+    return IMAGES
+
+
+def one_number(part: str, **values: object) -> None:
+    """Raises InvalidSetting where a value is no finite number, or more than one."""
+    for name, value in values.items():
+        if isinstance(value, bool) or not isinstance(value, int | float | np.number) or not np.isfinite(value):
+            raise InvalidSetting(f"{part}: {name} is {value!r}. Pass one finite number.")
 
 
 def whole(part: str, lowest: int, **sizes: object) -> None:

@@ -6,15 +6,27 @@ Shapes in docstrings are those of one network; any axes in front of them are mem
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 from typing import Any, ClassVar
 
 import numpy as np
 
-from reference_net.errors import InvalidShape
-from reference_net.layer import IMAGES, Array, Layer, Mode, Parameters, agree, misfit, share, whole
+from reference_net.errors import InvalidSetting, InvalidShape
+from reference_net.layer import (
+    IMAGES,
+    Array,
+    Layer,
+    Mode,
+    Parameters,
+    agree,
+    images_behind,
+    misfit,
+    one_number,
+    share,
+    whole,
+)
+from reference_net.windows import as_matrix, batch_first, batch_last, fold, pad, under_kernel
 
 
 @dataclass(frozen=True)
@@ -44,7 +56,7 @@ class Dense(Layer):
     def backward(self, parameters: Parameters, cache: Array, d_out: Array) -> tuple[Array, dict[str, Array]]:
         x, d_z = cache, d_out
         d_x = d_z @ parameters["weight"].mT
-        return d_x, {"weight": x.mT @ d_z, "bias": over_batch(d_z)}
+        return d_x, {"weight": x.mT @ d_z, "bias": added_up(d_z, axis=-2)}
 
     def parameter_shapes(self) -> dict[str, tuple[int, ...]]:
         return {"weight": (self.inputs, self.outputs), "bias": (self.outputs,)}
@@ -57,9 +69,9 @@ class Dense(Layer):
         return self.outputs
 
 
-def over_batch(d_z: Array) -> Array:
-    """The sum over the batch, (…, features). As a product: BLAS is faster at it than a reduction."""
-    return np.ones(d_z.shape[-2], d_z.dtype) @ d_z
+def added_up(values: Array, axis: int) -> Array:
+    """The sum over an axis. On the way in float64, of which nothing is kept: a long float32 sum loses digits."""
+    return values.sum(axis=axis, dtype=np.float64).astype(values.dtype)
 
 
 @dataclass(frozen=True)
@@ -139,7 +151,7 @@ class Conv2D(Layer):
         natural = (self.filters, self.channels, self.kernel, self.kernel)
         return batch_first(d_x), {
             "weight": d_weight.reshape(*d_weight.shape[:-2], *natural),
-            "bias": d_z.sum(axis=-1),
+            "bias": added_up(d_z, axis=-1),
         }
 
     def parameter_shapes(self) -> dict[str, tuple[int, ...]]:
@@ -150,7 +162,7 @@ class Conv2D(Layer):
         return (self.channels * area, self.filters * area) if name == "weight" else None
 
     def features(self, before: int | None) -> int | None:
-        return IMAGES
+        return images_behind(before)
 
 
 @dataclass(frozen=True)
@@ -175,7 +187,7 @@ class MaxPool2D(Layer):
         whole("MaxPool2D", 0, padding=self.padding)
 
     def features(self, before: int | None) -> int | None:
-        return IMAGES
+        return images_behind(before)
 
     def forward(self, parameters: Parameters, x: Array, mode: Mode) -> tuple[Array, Any]:
         images = batch_last(x)
@@ -214,7 +226,7 @@ class AveragePool2D(Layer):
         whole("AveragePool2D", 0, padding=self.padding)
 
     def features(self, before: int | None) -> int | None:
-        return IMAGES
+        return images_behind(before)
 
     def forward(self, parameters: Parameters, x: Array, mode: Mode) -> tuple[Array, Any]:
         images = batch_last(x)
@@ -227,86 +239,49 @@ class AveragePool2D(Layer):
         return batch_first(d_x), {}
 
 
-# Images are (…, batch, channels, height, width) to everyone outside. In here the batch comes last: what lies side by
-# side in memory is then worked on together, and one product does for all images. Both are views of the same numbers,
-# so that nothing is copied between two layers that work this way.
-
-
-def batch_last(x: Array) -> Array:
-    return np.moveaxis(x, -4, -1)
-
-
-def batch_first(images: Array) -> Array:
-    return np.moveaxis(images, -1, -4)
-
-
-def pad(images: Array, by: int, value: float = 0.0) -> Array:
-    """Images (…, height, width, batch) with a border of `by` pixels, in memory with the batch innermost."""
-    *front, height, width, batch = images.shape
-    if by == 0:
-        return np.ascontiguousarray(images)
-    padded = np.full((*front, height + 2 * by, width + 2 * by, batch), value, images.dtype)
-    padded[..., by : by + height, by : by + width, :] = images
-    return padded
-
-
-def under_kernel(images: Array, size: int, stride: int) -> list[Array]:
-    """For each number of the kernel, row by row, what it lies on in all windows: views (…, rows, columns, batch)."""
-    if min(images.shape[-3:-1]) < size:
-        height, width = images.shape[-3:-1]
-        raise InvalidShape(f"images of {height}×{width} pixels are smaller than the window of {size}×{size}.")
-    rows, columns = ((length - size) // stride + 1 for length in images.shape[-3:-1])
-    return [
-        images[..., i : i + stride * (rows - 1) + 1 : stride, j : j + stride * (columns - 1) + 1 : stride, :]
-        for i in range(size)
-        for j in range(size)
-    ]
-
-
-def fold(d_parts: Iterable[Array], shape: tuple[int, ...], size: int, stride: int, padding: int) -> Array:
-    """Derivatives by the pixels under each number of the kernel, added up to derivatives by the images (shape)."""
-    d_parts = list(d_parts)
-    *_, height, width, batch = shape
-    front = d_parts[0].shape[:-3]
-    padded = np.zeros((*front, height + 2 * padding, width + 2 * padding, batch), d_parts[0].dtype)
-    for place, d_part in zip(under_kernel(padded, size, stride), d_parts, strict=True):
-        place += d_part
-    return padded[..., padding : padding + height, padding : padding + width, :]
-
-
-def as_matrix(weight: Array) -> Array:
-    """Filters as rows: (…, filters, channels · kernel²)."""
-    return weight.reshape(*weight.shape[:-3], math.prod(weight.shape[-3:]))
-
-
 @dataclass(frozen=True)
 class Dropout(Layer):
     """In training each number is 0 with probability `rate` and else divided by 1 − rate; otherwise nothing changes.
 
-    Shapes: any. `rate` may be one a member; each member's zeros come from its own generator in `mode`.
+    Shapes: any; `rank` is how many axes one network's input has, and a network sees to it. `rate` may be one a member,
+    (…). Each member's zeros come from its own generator in `mode`, so that shared rows come out as each member's own.
 
     Source: Srivastava et al. 2014.
     """
 
     rate: Any = 0.5
+    rank: int = 2
 
     stem: ClassVar[str] = "dropout"
 
     def __post_init__(self) -> None:
         share("Dropout", "rate", self.rate, below_one=True)
+        whole("Dropout", 1, rank=self.rank)
+
+    def of_rank(self, rank: int) -> Layer:
+        return replace(self, rank=rank)
 
     def forward(self, parameters: Parameters, x: Array, mode: Mode) -> tuple[Array, Array | None]:
         if not mode.training:
             return x, None
-        members = len(mode.generators)
-        if members == 1:
-            drawn = mode.generators[0].random(x.shape, np.float32)
-        else:  # rows without an axis of members are shared: each member draws zeros of its own for them
-            shape = x.shape[1:] if x.shape[0] == members and x.ndim > 2 else x.shape
-            drawn = np.stack([rng.random(shape, np.float32) for rng in mode.generators])
-        rate = np.asarray(self.rate, x.dtype).reshape(-1, *(1,) * (drawn.ndim - 1))
-        kept = (drawn >= rate) / (1 - rate)
+        rate = np.asarray(self.rate, x.dtype)
+        rate = rate.reshape(*rate.shape, *(1,) * self.rank)  # ready to meet x
+        kept = (self._drawn(x, mode) >= rate) / (1 - rate)
         return x * kept, kept
+
+    def _drawn(self, x: Array, mode: Mode) -> Array:
+        """Numbers from 0 to 1, (…, *natural shape); float32, which is fine enough for a share."""
+        members, leading, natural = len(mode.generators), x.shape[: -self.rank], x.shape[-self.rank :]
+        if members == 1:
+            return mode.generators[0].random(x.shape, np.float32)
+        if not leading:  # rows that are shared
+            leading = np.shape(self.rate) or (members,)
+        if not members or members != math.prod(leading):
+            raise InvalidShape(
+                f"the mode has {members} generators for members of shape {leading}. Pass one generator a member."
+            )
+        drawn = np.stack([rng.random(natural, np.float32) for rng in mode.generators])
+        return drawn.reshape(*leading, *natural)
 
     def backward(self, parameters: Parameters, cache: Array | None, d_out: Array) -> tuple[Array, dict[str, Array]]:
         return (d_out if cache is None else d_out * cache), {}
@@ -319,52 +294,91 @@ class Dropout(Layer):
 class BatchNorm(Layer):
     """z = scale · x̂ + shift with x̂ = (x − mean) / √(variance + epsilon), feature by feature.
 
-    In training mean and variance are the batch's own (variance divided by batch), and the running ones move towards
-    them: running ← (1 − momentum) · running + momentum · batch's (variance divided by batch − 1). Predicting uses
-    the running ones, so that a row's answer does not depend on its neighbours.
+    In training mean and variance are the batch's own (variance divided by how many numbers they are), and the running
+    ones move towards them by `momentum` (there variance divided by one less, as in torch); otherwise the running ones
+    are used.
 
-    Shapes: x (batch, features); scale, shift, running_mean, running_var (features,).
+    Shapes: x (batch, units), or images (batch, units, height, width), where all pixels of a channel count as its
+    numbers: `rank` 4, and a network sees to it. scale, shift, running_mean, running_var (units,).
 
-    Source: Ioffe & Szegedy 2015, algorithm 1; its backward pass is the set of equations in section 3.
+    Source: Ioffe & Szegedy 2015, algorithm 1 (2 for images: section 3.2); its backward pass is the set of equations in
+    section 3.
     """
 
     units: int
     momentum: float = 0.1
     epsilon: float = 1e-5
+    rank: int = 2
 
     stem: ClassVar[str] = "batchnorm"
-    natural_rank: ClassVar[int | None] = 2
+
+    def __post_init__(self) -> None:
+        whole("BatchNorm", 1, units=self.units)
+        one_number("BatchNorm", momentum=self.momentum, epsilon=self.epsilon)
+        share("BatchNorm", "momentum", self.momentum, below_one=False)
+        if self.rank not in (2, 4):
+            raise InvalidSetting(f"BatchNorm: rank is {self.rank!r}. Pass 2 for rows of features, 4 for images.")
+
+    @property
+    def natural_rank(self) -> int | None:  # type: ignore[override]
+        return 4 if self.rank == 4 else None  # rows, unless the network has images here
+
+    def of_rank(self, rank: int) -> Layer:
+        return replace(self, rank=rank)
 
     def forward(self, parameters: Parameters, x: Array, mode: Mode) -> tuple[Array, Any]:
-        if x.shape[-1] != self.units:
-            raise misfit(("batch", self.units), x, "Give BatchNorm as many units as the layer in front has outputs.")
+        if x.ndim < self.rank or x.shape[1 - self.rank] != self.units:
+            expected = ("batch", self.units, "height", "width")[: self.rank]
+            raise misfit(expected, x, "Give BatchNorm as many units as the layer in front has outputs.")
         if mode.training:
-            count = max(x.shape[-2], 1)
-            mean = over_batch(x)[..., np.newaxis, :] / count
-            centred = x - mean
-            # The mean was rounded; what that left of it is taken away too, or float32 would lose a digit here.
-            centred -= over_batch(centred)[..., np.newaxis, :] / count
-            variance = over_batch(centred * centred)[..., np.newaxis, :] / count
+            mean = self._sum(x) / self._count(x)
+            centred = less(x, mean)
+            variance = self._sum(centred * centred) / self._count(x)
         else:
-            mean = parameters["running_mean"][..., np.newaxis, :]
-            variance = parameters["running_var"][..., np.newaxis, :]
-            centred = x - mean
+            mean, variance = self._beside(parameters["running_mean"]), self._beside(parameters["running_var"])
+            centred = less(x, mean)
         deviation = np.sqrt(variance + self.epsilon)
-        normal = centred / deviation
-        z = normal * parameters["scale"][..., np.newaxis, :] + parameters["shift"][..., np.newaxis, :]
-        return z, (normal, deviation, mean, variance, mode.training)
+        slope = self._beside(parameters["scale"]) / deviation
+        z = line(x, mean, slope, self._beside(parameters["shift"]))
+        return z, (centred, deviation, mean, variance, mode.training)
 
     def backward(self, parameters: Parameters, cache: Any, d_out: Array) -> tuple[Array, dict[str, Array]]:
-        normal, deviation, _, _, training = cache
-        d_parameters = {"scale": over_batch(d_out * normal), "shift": over_batch(d_out)}
-        d_normal = d_out * parameters["scale"][..., np.newaxis, :]
+        centred, deviation, _, _, training = cache
+        d_shift, d_scale = self._sum(d_out), self._sum(d_out * centred) / deviation
+        d_z = d_out
         if training:  # the batch's mean and variance depend on x too
-            count = max(d_out.shape[-2], 1)
-            d_normal = d_normal - over_batch(d_normal)[..., np.newaxis, :] / count
-            d_normal -= normal * (over_batch(d_normal * normal)[..., np.newaxis, :] / count)
-        return d_normal / deviation, d_parameters
+            count = self._count(d_out)
+            d_z = less(d_out, d_shift / count) - centred * (d_scale / (count * deviation)).astype(d_out.dtype)
+        slope = self._beside(parameters["scale"]) / deviation
+        d_parameters = {"scale": d_scale, "shift": d_shift}
+        return d_z * slope.astype(d_out.dtype), {
+            name: self._by_unit(sums).astype(d_out.dtype) for name, sums in d_parameters.items()
+        }
+
+    # One number a feature is in float64 here, rows never are: sums over a batch keep their digits, as in torch.
+
+    def _axes(self) -> tuple[int, ...]:
+        """The axes over which a feature's numbers lie."""
+        return (-4, -2, -1) if self.rank == 4 else (-2,)
+
+    def _sum(self, x: Array) -> Array:
+        """Each feature's sum, ready to meet x."""
+        return x.sum(axis=self._axes(), dtype=np.float64, keepdims=True)
+
+    def _count(self, x: Array) -> int:
+        return max(math.prod(x.shape[axis] for axis in self._axes()), 1)
+
+    def _beside(self, numbers: Array) -> Array:
+        """(…, units), ready to meet x."""
+        return np.expand_dims(numbers.astype(np.float64), self._axes())
+
+    def _by_unit(self, numbers: Array) -> Array:
+        """What met x, as (…, units) again."""
+        return numbers.squeeze(self._axes())
 
     def features(self, before: int | None) -> int | None:
+        if before == IMAGES:
+            return IMAGES
         agree(self.units, before)
         return self.units
 
@@ -378,11 +392,30 @@ class BatchNorm(Layer):
         return 1.0 if name in ("scale", "running_var") else 0.0
 
     def new_statistics(self, parameters: Parameters, cache: Any) -> dict[str, Array]:
-        normal, _, mean, variance, _ = cache
-        count = normal.shape[-2]
-        unbiased = variance[..., 0, :] * (count / max(count - 1, 1))
-        keep = 1 - self.momentum
+        centred, _, mean, variance, _ = cache
+        count, keep = self._count(centred), 1 - self.momentum
+        seen = {"running_mean": mean, "running_var": variance * (count / max(count - 1, 1))}
         return {
-            "running_mean": keep * parameters["running_mean"] + self.momentum * mean[..., 0, :],
-            "running_var": keep * parameters["running_var"] + self.momentum * unbiased,
+            name: keep * parameters[name] + self.momentum * self._by_unit(value).astype(parameters[name].dtype)
+            for name, value in seen.items()
         }
+
+
+def less(x: Array, number: Array) -> Array:
+    """x − number, where number (float64) may have more digits than x."""
+    high = number.astype(x.dtype)
+    return (x - high) - (number - high).astype(x.dtype)
+
+
+def line(x: Array, mean: Array, slope: Array, shift: Array) -> Array:
+    """slope · (x − mean) + shift, right to a few units in the last place of itself.
+
+    The two terms may be equal but for their sign, and then a rounding in either is large beside what is left. So x is
+    compared with the place where the line is 0, rounded to x's dtype; there a difference is exact. What the rounding
+    left, one number a feature, is added at the end.
+    """
+    with np.errstate(all="ignore"):
+        zero = mean - shift / slope
+    far = np.sqrt(np.finfo(x.dtype).max)  # no zero, or none that x could come near: nothing cancels
+    pivot = np.where(np.abs(zero) < far, zero, mean).astype(x.dtype)
+    return (x - pivot) * slope.astype(x.dtype) + (shift + slope * (pivot - mean)).astype(x.dtype)

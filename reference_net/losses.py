@@ -113,12 +113,9 @@ class SoftmaxCrossEntropy(Loss):
 
     def backward(self, cache: Any) -> Array:
         _, _, p, y = cache
-        d_scores = p.copy()
-        flat(d_scores)[places(p, y)] -= 1
-        if self.smooths:
-            away = np.full(p.shape, -1 / p.shape[-2], p.dtype)  # the smoothed target less the plain one
-            flat(away)[places(p, y)] += 1
-            d_scores += self._column(p)[..., np.newaxis] * away
+        smoothing = self._column(p) if self.smooths else np.zeros(1, p.dtype)
+        d_scores = p - smoothing[..., np.newaxis] / p.shape[-2]
+        flat(d_scores)[places(d_scores, y)] -= 1 - smoothing
         return d_scores.mT
 
     def right(self, cache: Any) -> Array | None:
@@ -173,8 +170,8 @@ def pick(z: Array, y: Array) -> Array:
 class BinaryCrossEntropy(Loss):
     """loss_i = −t log σ(z) − (1 − t) log(1 − σ(z)) = max(z, 0) − t z + log(1 + exp(−|z|)); d loss_i / dz = σ(z) − t.
 
-    The second form needs no logarithm of a number that rounds to 0. Scores (batch, 1); y (batch,) or (batch, 1),
-    from 0 to 1.
+    The second form needs no logarithm of a number that rounds to 0; and σ(z) − t is written (1 − t) σ(z) − t σ(−z),
+    which keeps its digits where a score is right by far. Scores (batch, 1); y (batch,) or (batch, 1), from 0 to 1.
 
     Source: Cox 1958; the stable form as in most libraries.
     """
@@ -186,9 +183,9 @@ class BinaryCrossEntropy(Loss):
 
     def backward(self, cache: Any) -> Array:
         z, small, y = cache
-        sigmoid = np.where(z >= 0, 1, small) / (1 + small)
-        d_z: Array = (sigmoid - y)[..., np.newaxis]
-        return d_z
+        towards_0, towards_1 = np.where(z >= 0, 1, small), np.where(z >= 0, small, 1)
+        d_z: Array = ((1 - y) * towards_0 - y * towards_1) / (1 + small)
+        return d_z[..., np.newaxis]
 
     def right(self, cache: Any) -> Array | None:
         """1 where the score is on the right side of 0; ½ at 0 exactly."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, reduce
 from typing import Any
 
 import numpy as np
@@ -52,7 +52,11 @@ class Network:
     """Layers one behind the other, and the loss of the last one's scores.
 
     Layers have the names dense1, relu1, dense2, …, counted by kind from the input; parameters the names
-    dense1.weight, dense1.bias, …. Shapes may carry leading axes everywhere: one network an entry.
+    dense1.weight, dense1.bias, …. Shapes may carry leading axes everywhere: one network an entry. Layers that take
+    rows as well as images (BatchNorm, Dropout) are told which of them they are given.
+
+    Raises:
+        InvalidSetting: no layers, or one that takes something else than the layers in front of it give.
     """
 
     layers: tuple[Layer, ...]
@@ -61,7 +65,17 @@ class Network:
     def __post_init__(self) -> None:
         if not self.layers:
             raise InvalidSetting("a network with no layers has no scores. Pass at least one layer.")
-        self.n_outputs  # noqa: B018  looks through all layers once
+        rank, features, placed = self.natural_rank, self._features_in, []
+        for name, layer in self.named_layers():
+            try:
+                features = layer.features(features)
+            except InvalidSetting as error:
+                raise InvalidSetting(f"{name} {error}") from None
+            placed.append(layer.of_rank(rank))
+            rank = rank if features in (None, IMAGES) else 2
+        if features in (None, IMAGES):
+            raise InvalidSetting(f"{self.names[-1]} gives images, not scores. End with Flatten and Dense.")
+        object.__setattr__(self, "layers", tuple(placed))
 
     @cached_property
     def names(self) -> tuple[str, ...]:
@@ -281,22 +295,14 @@ class Network:
                 return layer.natural_rank
         return 2
 
+    @property
+    def _features_in(self) -> int | None:
+        return IMAGES if self.natural_rank == 4 else None
+
     @cached_property
     def n_outputs(self) -> int:
-        """How many scores an example gets.
-
-        Raises:
-            InvalidSetting: a layer takes another number of features than it is given, or no layer says how many.
-        """
-        features: int | None = None
-        for name, layer in self.named_layers():
-            try:
-                features = layer.features(features)
-            except InvalidSetting as error:
-                raise InvalidSetting(f"{name} {error}") from None
-        if features in (None, IMAGES):
-            raise InvalidSetting(f"{self.names[-1]} gives images, not scores. End with Flatten and Dense.")
-        return int(features or 0)
+        """How many scores an example gets."""
+        return int(reduce(lambda before, layer: layer.features(before), self.layers, self._features_in) or 0)
 
     def settings(self) -> dict[str, Any]:
         """Numbers of layers and of the loss that may be one a member: {"dropout1.rate": …, "loss.smoothing": …}."""

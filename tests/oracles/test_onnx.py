@@ -17,7 +17,7 @@ OPERATORS = {
     "Conv": 3,
     "MaxPool": 5,
     "AveragePool": 5,
-    "BatchNormalization": 2,
+    "BatchNormalization": 4,
     "Gemm": 2,
     "Flatten": 1,
     "Sigmoid": 2,
@@ -97,15 +97,12 @@ def gemm(values: dict[str, Any], inputs: list[Any]) -> np.ndarray | None:
 
 
 def batch_norm(values: dict[str, Any], inputs: list[Any]) -> np.ndarray | None:
-    """ONNX has the features in axis 1; ours is in the last."""
-    if values.get("training_mode"):
-        return None
     x, scale, shift, mean, var = inputs
+    if x.ndim not in (2, 4):
+        return None
     parameters = {"scale": scale, "shift": shift, "running_mean": mean, "running_var": var}
-    layer = rn.BatchNorm(len(scale), epsilon=values.get("epsilon", 1e-5))
-    rows = np.moveaxis(x, 1, -1)
-    out, _ = layer.forward(parameters, rows.reshape(-1, len(scale)), PREDICTING)
-    return np.moveaxis(out.reshape(rows.shape), -1, 1)
+    layer = rn.BatchNorm(len(scale), epsilon=values.get("epsilon", 1e-5), rank=x.ndim)
+    return layer.forward(parameters, x, rn.Mode(training=bool(values.get("training_mode"))))[0]
 
 
 def cross_entropy(values: dict[str, Any], inputs: list[Any], outputs: list[Any]) -> np.ndarray | None:

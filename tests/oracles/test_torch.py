@@ -1,9 +1,16 @@
-"""Each layer, activation and loss beside torch: values and gradients, over drawn shapes, strides and leading axes."""
+"""Each layer, activation and loss beside torch: values and gradients, over drawn shapes, strides and leading axes.
+
+In float64 they agree to 1e-12. In float32 our error against the float64 result is at most twice torch's own plus 2 ulp
+of the largest number. A sum of products whose terms cancel cannot promise that: which of two orders of adding up rounds
+luckily is chance, and torch's may by chance be exact. There (about one case of a thousand) the bound is the one that
+holds for every order: see `proven`.
+"""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -32,6 +39,7 @@ class Case:
     x: np.ndarray
     in_torch: Callable[..., Any]  # (x, **parameters) of one network
     mode: rn.Mode = PREDICTING
+    exact: Callable[..., Any] | None = None  # the same without cancellation, where torch's own float64 has some
 
 
 def normal(seed: int, *shape: int, scale: float = 1.0) -> np.ndarray:
@@ -91,8 +99,11 @@ def pooling(draw: st.DrawFn) -> Case:
 @st.composite
 def batch_norm(draw: st.DrawFn) -> Case:
     leading, units, training, seed = draw(leading_axes), draw(counts), draw(st.booleans()), draw(seeds)
-    layer = rn.BatchNorm(units)
-    x = normal(seed, *leading, draw(st.integers(2, 8)), units) + 3
+    rank = draw(st.sampled_from([2, 4]))
+    batch = draw(st.integers(2, 8)) if training else draw(counts)
+    shape = (batch, units, *(draw(counts) for _ in range(rank - 2)))
+    layer = rn.BatchNorm(units, rank=rank)
+    x = normal(seed, *leading, *shape) + 3
 
     def in_torch(x: Any, scale: Any, shift: Any, running_mean: Any, running_var: Any) -> Any:
         mean, var = running_mean.detach().clone(), running_var.detach().clone()
@@ -113,6 +124,11 @@ ACTIVATIONS: list[tuple[rn.Activation, Callable[[Any], Any]]] = [
     (rn.Softplus(), lambda z: F.softplus(z, threshold=1e9)),
     (rn.Softmax(), lambda z: F.softmax(z, dim=-1)),
 ]
+# Torch's GELUs add 1 to a number near −1 where z is far below 0, and keep few digits of what is left.
+EXACT: dict[rn.Activation, Callable[[Any], Any]] = {
+    rn.GELU(): lambda z: z * torch.special.ndtr(z),
+    rn.GELU(approximate=True): lambda z: z * torch.sigmoid(math.sqrt(8 / math.pi) * (z + 0.044715 * z**3)),
+}
 
 
 @st.composite
@@ -120,7 +136,7 @@ def activation(draw: st.DrawFn) -> Case:
     layer, in_torch = draw(st.sampled_from(ACTIVATIONS))
     scale = draw(st.sampled_from([0.1, 1.0, 30.0]))
     x = normal(draw(seeds), *draw(leading_axes), draw(counts), draw(st.integers(1, 6)), scale=scale)
-    return Case(layer, {}, x, in_torch)
+    return Case(layer, {}, x, in_torch, exact=EXACT.get(layer))
 
 
 def ours(case: Case, d_out: np.ndarray, dtype: type[np.floating]) -> dict[str, np.ndarray]:
@@ -132,13 +148,14 @@ def ours(case: Case, d_out: np.ndarray, dtype: type[np.floating]) -> dict[str, n
 
 def theirs(case: Case, d_out: np.ndarray, dtype: Any) -> dict[str, np.ndarray]:
     """Torch has no leading axes for these: one network after the other."""
+    compute = case.exact if case.exact and dtype == torch.float64 else case.in_torch
     rank = case.layer.natural_rank or 2
     leading = case.x.shape[: case.x.ndim - rank]
     collected: dict[str, list[np.ndarray]] = {}
     for member in np.ndindex(leading):
         leaves = {name: value[member] for name, value in {"x": case.x, **case.parameters}.items()}
         tensors = {name: torch.tensor(value, dtype=dtype, requires_grad=True) for name, value in leaves.items()}
-        out = case.in_torch(tensors["x"], **{name: t for name, t in tensors.items() if name != "x"})
+        out = compute(tensors["x"], **{name: t for name, t in tensors.items() if name != "x"})
         out.backward(torch.tensor(d_out[member], dtype=dtype))
         results = {"out": out.detach(), **{name: t.grad for name, t in tensors.items() if t.grad is not None}}
         for name, value in results.items():
@@ -155,7 +172,7 @@ cases = st.one_of(dense(), convolution(), pooling(), batch_norm(), activation())
 
 
 @given(case=cases)
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_values_and_gradients_are_torchs(case: Case) -> None:
     d_out = output_like(case)
     mine, reference = ours(case, d_out, np.float64), theirs(case, d_out, torch.float64)
@@ -166,28 +183,55 @@ def test_values_and_gradients_are_torchs(case: Case) -> None:
 
 
 @given(case=cases)
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_in_float32_the_error_is_at_most_twice_torchs(case: Case) -> None:
-    case = Case(case.layer, as_float32(case.parameters), case.x.astype(np.float32), case.in_torch, case.mode)
+    case = replace(case, parameters=as_float32(case.parameters), x=case.x.astype(np.float32))
     d_out = output_like(case).astype(np.float32)
     exact = theirs(case, d_out, torch.float64)
-    mine, reference = ours(case, d_out, np.float32), theirs(case, d_out, torch.float32)
+    mine, reference, always = ours(case, d_out, np.float32), theirs(case, d_out, torch.float32), proven(case, d_out)
     for name, truth in exact.items():
         assert mine[name].dtype == np.float32
         largest = np.float32(np.abs(truth).max(initial=np.abs(d_out).max() if name != "out" else 0))
         allowed = 2 * np.abs(reference[name] - truth).max(initial=0) + 2 * np.spacing(largest)
-        assert np.abs(mine[name] - truth).max(initial=0) <= allowed, name
+        error = np.abs(mine[name] - truth)
+        assert error.max(initial=0) <= allowed or (error <= always.get(name, 0)).all(), name
 
 
 def as_float32(parameters: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     return {name: value.astype(np.float32) for name, value in parameters.items()}
 
 
-@given(units=counts, batch=st.integers(2, 9), seed=seeds)
+UNIT = 2.0**-24  # half the distance from 1 to the next float32
+
+
+def proven(case: Case, d_out: np.ndarray) -> dict[str, np.ndarray]:
+    """What rounding can do to sums of products at most, in any order of adding up: γ_n Σ|terms|, γ_n = n u / (1 − n u).
+
+    Higham, Accuracy and Stability of Numerical Algorithms, 2nd edition, equations 3.5 and 3.11. Σ|terms| is what the
+    same layer answers where every number has lost its sign; n is the number of terms, and 3 for what is done to each.
+    """
+    if isinstance(case.layer, rn.Dense | rn.Conv2D):
+        bare = replace(case, parameters={name: np.abs(v) for name, v in case.parameters.items()}, x=np.abs(case.x))
+        terms = max(case.x.size, d_out.size) + 3
+        return {name: gamma(terms) * value for name, value in ours(bare, np.abs(d_out), np.float64).items()}
+    if isinstance(case.layer, rn.BatchNorm):  # d_scale = Σ d_out · x̂, where x̂ and each product were rounded
+        parameters = {name: value.astype(np.float64) for name, value in case.parameters.items()}
+        _, (centred, deviation, *_) = case.layer.forward(parameters, case.x.astype(np.float64), case.mode)
+        normal = np.abs(centred / deviation)
+        axes = (-4, -2, -1) if case.layer.rank == 4 else (-2,)
+        return {"scale": gamma(6) * (np.abs(d_out) * normal).sum(axis=axes)}
+    return {}
+
+
+def gamma(roundings: int) -> float:
+    return roundings * UNIT / (1 - roundings * UNIT)
+
+
+@given(units=counts, batch=st.integers(2, 9), pixels=st.sampled_from([(), (3, 2)]), seed=seeds)
 @settings(max_examples=30, deadline=None)
-def test_running_statistics_move_as_torchs(units: int, batch: int, seed: int) -> None:
-    layer = rn.BatchNorm(units, momentum=0.3)
-    parameters, x = of_layer(layer, (), seed), normal(seed, batch, units)
+def test_running_statistics_move_as_torchs(units: int, batch: int, pixels: tuple[int, ...], seed: int) -> None:
+    layer = rn.BatchNorm(units, momentum=0.3, rank=2 + len(pixels))
+    parameters, x = of_layer(layer, (), seed), normal(seed, batch, units, *pixels)
     mean, var = (torch.tensor(parameters[name]) for name in ("running_mean", "running_var"))
     F.batch_norm(torch.tensor(x), mean, var, training=True, momentum=0.3)
     _, cache = layer.forward(parameters, x, TRAINING)
@@ -235,6 +279,43 @@ def test_mean_squared_error_is_half_of_torchs(batch: int, outputs: int, seed: in
     expected.backward()
     np.testing.assert_allclose(rn.MeanSquaredError().value(scores, y), expected.item(), rtol=RELATIVE)
     np.testing.assert_allclose(rn.MeanSquaredError().gradient(scores, y), tensor.grad, rtol=RELATIVE)
+
+
+LOSSES: dict[str, tuple[rn.Loss, Callable[[Any, Any], Any]]] = {
+    "softmax": (rn.SoftmaxCrossEntropy(), lambda z, y: F.cross_entropy(z, y, reduction="none")),
+    "smoothed": (
+        rn.SoftmaxCrossEntropy(0.2),
+        lambda z, y: F.cross_entropy(z, y, reduction="none", label_smoothing=0.2),
+    ),
+    # torch's own takes two nearly equal numbers from each other where the answer is right by far
+    "binary": (rn.BinaryCrossEntropy(), lambda z, y: F.softplus(torch.where(y > 0, -z[:, 0], z[:, 0]), threshold=1e9)),
+    "squared": (rn.MeanSquaredError(), lambda z, y: 0.5 * (z[:, 0] - y) ** 2),
+}
+
+
+@pytest.mark.parametrize("name", LOSSES)
+@given(batch=st.integers(1, 70), classes=st.integers(2, 6), scale=st.sampled_from([0.3, 3.0]), seed=seeds)
+@settings(max_examples=25, deadline=None)
+def test_in_float32_a_loss_errs_at_most_twice_as_much_as_torchs(
+    name: str, batch: int, classes: int, scale: float, seed: int
+) -> None:
+    loss, in_torch = LOSSES[name]
+    scores = normal(seed, batch, classes if name in ("softmax", "smoothed") else 1, scale=scale).astype(np.float32)
+    y = np.random.default_rng(seed).integers(0, scores.shape[-1] if scores.shape[-1] > 1 else 2, batch)
+    weight = np.random.default_rng(seed + 1).random(batch).astype(np.float32) + np.float32(0.1)
+    value, gradient = loss.value(scores, y, weight), loss.gradient(scores, y, weight)
+    assert value.dtype == gradient.dtype == np.float32
+    results = []
+    for dtype in (torch.float64, torch.float32):
+        tensor = torch.tensor(scores, dtype=dtype, requires_grad=True)
+        shares = torch.tensor(weight, dtype=dtype) / torch.tensor(weight, dtype=dtype).sum()
+        whole = (in_torch(tensor, torch.tensor(y)) * shares).sum()
+        whole.backward()
+        results.append((whole.detach().numpy(), tensor.grad.numpy()))
+    for mine, truth, theirs in zip((value, gradient), *results, strict=True):
+        largest = np.float32(max(np.abs(truth).max(), (weight / weight.sum()).max()))  # what p − t is a difference of
+        allowed = 2 * np.abs(theirs - truth).max() + 2 * np.spacing(largest)
+        assert np.abs(mine - truth).max() <= allowed
 
 
 NETWORKS = {

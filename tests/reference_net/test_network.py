@@ -43,7 +43,10 @@ def test_layers_are_named_by_kind_from_the_input_on() -> None:
     assert list(DEEP.shapes) == [f"dense{i}.{entry}" for i in (1, 2, 3) for entry in ("weight", "bias")]
 
 
-@pytest.mark.parametrize("network", [DEEP, CONVOLUTIONAL, EVERY_LAYER])
+NORMALISED = rn.convolutional_network((1, 8, 8), (2, 3), 10, batch_norm=True)
+
+
+@pytest.mark.parametrize("network", [DEEP, CONVOLUTIONAL, EVERY_LAYER, NORMALISED])
 def test_gradients_are_those_of_differences(network: rn.Network) -> None:
     x = X if network is DEEP else X.reshape(-1, 1, 8, 8)
     rng = np.random.default_rng(0)  # biases off 0: on a black background a ReLU would stand at its kink
@@ -56,7 +59,7 @@ def test_gradients_are_those_of_differences(network: rn.Network) -> None:
         np.testing.assert_allclose(gradient, expected, rtol=1e-5, atol=1e-8, err_msg=name)
 
 
-@pytest.mark.parametrize("network", [DEEP, CONVOLUTIONAL, EVERY_LAYER])
+@pytest.mark.parametrize("network", [DEEP, CONVOLUTIONAL, EVERY_LAYER, NORMALISED])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("leading", [(1,), (3,), (2, 2)])
 def test_leading_axes_give_each_network_its_own_numbers_bit_for_bit(
@@ -74,6 +77,45 @@ def test_leading_axes_give_each_network_its_own_numbers_bit_for_bit(
         for name, gradient in own.items():
             assert gradient.dtype == dtype
             np.testing.assert_array_equal(gradients[name][member], gradient)
+
+
+def test_batch_norm_and_dropout_know_whether_they_are_given_rows_or_images() -> None:
+    layers = (rn.BatchNorm(1), rn.Conv2D(1, 8), rn.BatchNorm(8), rn.ReLU(), rn.Dropout(0.1), rn.Flatten((8, 6, 6)))
+    network = rn.Network((*layers, rn.BatchNorm(288), rn.Dropout(0.2), rn.Dense(288, 2)), rn.SoftmaxCrossEntropy())
+    ranks = [layer.rank for layer in network.layers if isinstance(layer, rn.BatchNorm | rn.Dropout)]
+    assert ranks == [4, 4, 4, 2, 2]
+    assert network.shapes["batchnorm2.running_mean"] == (8,)
+    rows = rn.Network((rn.Dense(3, 4), rn.BatchNorm(4), rn.Dropout(), rn.Dense(4, 1)), rn.MeanSquaredError())
+    assert rows.layers[1:3] == (rn.BatchNorm(4), rn.Dropout())
+
+
+@pytest.mark.parametrize("leading", [(3,), (2, 2)])
+@pytest.mark.parametrize("first", [rn.Dropout(0.4), rn.Identity()])
+def test_each_members_dropout_is_its_own_also_where_there_are_as_many_images_as_members(
+    leading: tuple[int, ...], first: rn.Layer
+) -> None:
+    members = int(np.prod(leading))
+    layers = (
+        first,
+        rn.Conv2D(1, 2),
+        rn.Dropout(np.linspace(0.1, 0.5, members).reshape(leading)),
+        rn.Flatten((2, 6, 6)),
+    )
+    seeds, x = np.arange(members).reshape(leading), X[:members].reshape(-1, 1, 8, 8)
+    network = rn.Network((*layers, rn.Dense(72, 10)), rn.SoftmaxCrossEntropy())
+    parameters = network.initial_parameters(seeds)
+    if isinstance(first, rn.Dropout):  # of shared rows; where one's own follow, the axes of members are known
+        x = np.broadcast_to(x, (*leading, *x.shape)) if len(leading) > 1 else x
+    mode = rn.Mode(training=True, generators=tuple(np.random.default_rng(seed) for seed in range(members)))
+    losses, gradients = network.loss_and_gradients(parameters, x, Y[:members], mode=mode)
+    for number, member in enumerate(np.ndindex(leading)):
+        own = network.with_settings(lambda rates, member=member: float(np.asarray(rates)[member]))
+        alone = {name: value[member] for name, value in parameters.items()}
+        rows = x[member] if x.ndim > 4 else x
+        mode = rn.Mode(training=True, generators=(np.random.default_rng(number),))
+        loss, expected = own.loss_and_gradients(alone, rows, Y[:members], mode=mode)
+        assert loss == losses[member]
+        np.testing.assert_array_equal(gradients["conv1.weight"][member], expected["conv1.weight"])
 
 
 @given(rows=st.integers(0, 3), units=st.integers(1, 3), outputs=st.integers(2, 4), seed=st.integers(0, 99))
@@ -234,6 +276,9 @@ def test_parameters_that_do_not_fit_are_named() -> None:
         (lambda: DIGITS.split(test_size=2), "test_size is 2"),
         (lambda: rn.Network((), rn.MeanSquaredError()), "no layers"),
         (lambda: rn.Network((rn.Conv2D(1, 8), rn.BatchNorm(8), rn.Dense(8, 2)), rn.MeanSquaredError()), "give images"),
+        (lambda: rn.Network((rn.Dense(3, 8), rn.Conv2D(1, 8)), rn.MeanSquaredError()), "conv1 takes images"),
+        (lambda: rn.BatchNorm(8, rank=3), "BatchNorm: rank is 3"),
+        (lambda: rn.BatchNorm(8, epsilon=[1, 2]), r"BatchNorm: epsilon is \[1, 2\]"),
         (lambda: rn.Network((rn.Conv2D(1, 8), rn.ReLU()), rn.MeanSquaredError()), "relu1 gives images, not scores"),
         (lambda: rn.Dropout(1.0), "Dropout: rate is 1.0"),
         (lambda: rn.SoftmaxCrossEntropy(-0.1), "smoothing is -0.1"),

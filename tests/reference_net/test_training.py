@@ -43,8 +43,8 @@ def test_the_fused_path_gives_the_plain_paths_numbers_bit_for_bit(activation: st
 
 EVERY_LAYER = rn.Network(
     (
-        rn.Conv2D(1, 2, 3, padding=1), rn.ReLU(), rn.MaxPool2D(2), rn.Flatten((2, 4, 4)), rn.BatchNorm(32),
-        rn.Dropout(0.2), rn.Dense(32, 8), rn.Tanh(), rn.Dense(8, 10),
+        rn.Conv2D(1, 2, 3, padding=1), rn.BatchNorm(2), rn.ReLU(), rn.Dropout(0.1), rn.MaxPool2D(2),
+        rn.Flatten((2, 4, 4)), rn.BatchNorm(32), rn.Dropout(0.2), rn.Dense(32, 8), rn.Tanh(), rn.Dense(8, 10),
     ),
     rn.SoftmaxCrossEntropy(smoothing=0.1),
 )  # fmt: skip
