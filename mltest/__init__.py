@@ -15,14 +15,14 @@ _HOME = {
     "check_relations": "mltest.relations.check",
     "check_training": "mltest.training.check",
     "CheckFailed": "mltest.errors",
-    "choice": "mltest.sweeps.space",
+    "choice": "mltest.sweeps.domains",
     "Declared": "mltest.relations.declared",
     "errors": "mltest.errors",
     "FollowUp": "mltest.relations.relation",
-    "integer": "mltest.sweeps.space",
+    "integer": "mltest.sweeps.domains",
     "Invariance": "mltest.relations.declared",
     "judge": "mltest.sweeps.judge",
-    "log": "mltest.sweeps.space",
+    "log": "mltest.sweeps.domains",
     "numeric_gradient": "mltest.gradients.numeric",
     "Power": "mltest.results",
     "relation": "mltest.relations.relation",
@@ -33,7 +33,7 @@ _HOME = {
     "sweep": "mltest.sweeps.check",
     "SweepResult": "mltest.sweeps.answer",
     "Training": "mltest.training.program",
-    "uniform": "mltest.sweeps.space",
+    "uniform": "mltest.sweeps.domains",
     "watch": "mltest.training.watch",
 }
 
@@ -56,11 +56,11 @@ if TYPE_CHECKING:
     from mltest.results import Run as Run
     from mltest.sweeps.answer import SweepResult as SweepResult
     from mltest.sweeps.check import sweep as sweep
+    from mltest.sweeps.domains import choice as choice
+    from mltest.sweeps.domains import integer as integer
+    from mltest.sweeps.domains import log as log
+    from mltest.sweeps.domains import uniform as uniform
     from mltest.sweeps.judge import judge as judge
-    from mltest.sweeps.space import choice as choice
-    from mltest.sweeps.space import integer as integer
-    from mltest.sweeps.space import log as log
-    from mltest.sweeps.space import uniform as uniform
     from mltest.training.check import check_training as check_training
     from mltest.training.program import Training as Training
     from mltest.training.watch import watch as watch

@@ -19,8 +19,9 @@ from mltest.sweeps import words
 from mltest.sweeps.answer import SweepResult
 from mltest.sweeps.importance import forest_of
 from mltest.sweeps.pictures import pictures
-from mltest.sweeps.space import Space, same_value
+from mltest.sweeps.space import Space
 from mltest.sweeps.trials import Trials
+from mltest.sweeps.values import same_value
 from mltest.sweeps.verdict import Verdict, edges_of, verdict_of
 
 

@@ -16,8 +16,9 @@ from mltest.errors import InvalidInput, MLTestError
 from mltest.models.sweeping import Job, Sweeps, Trained
 from mltest.statistics import Array
 from mltest.sweeps.scores import Score
-from mltest.sweeps.space import Settings, describe
+from mltest.sweeps.space import Settings
 from mltest.sweeps.trials import Evaluation
+from mltest.sweeps.values import describe
 
 CHUNK = 16  # evaluations that are lost at most when the process is killed, and members that train side by side
 

@@ -11,9 +11,11 @@ import numpy as np
 from mltest.evidence import Axis, Bars, Curve, Curves, Evidence, Grid, Parallel, Points, Scale, Table
 from mltest.language import translate as _
 from mltest.sweeps import words
+from mltest.sweeps.domains import Choice, Domain, Range
 from mltest.sweeps.importance import Forest
-from mltest.sweeps.space import Choice, Domain, Range, Space, describe, same_value
+from mltest.sweeps.space import Space
 from mltest.sweeps.trials import Trials
+from mltest.sweeps.values import describe, same_value
 from mltest.sweeps.verdict import Verdict
 
 MOST_ROWS = 20  # of the table of the best

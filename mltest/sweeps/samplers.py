@@ -12,8 +12,9 @@ from typing import Any, Protocol
 import numpy as np
 
 from mltest.errors import InvalidInput
+from mltest.sweeps.domains import Choice, Domain, Integer, Range
 from mltest.sweeps.objective import name_of
-from mltest.sweeps.space import Choice, Domain, Integer, Range, Settings, Space, exists
+from mltest.sweeps.space import Settings, Space, exists
 
 BATCH = 16  # settings that are asked at a time: it belongs to the study, never to the machine
 REMEMBERED = 300  # trials that TPE looks back on: its cost grows with the square of its memory

@@ -10,7 +10,8 @@ import numpy as np
 from scipy import special, stats
 
 from mltest.sweeps.confidence_set import ConfidenceSet, confidence_set
-from mltest.sweeps.space import Choice, Domain, Integer, Range, Space
+from mltest.sweeps.domains import Choice, Domain, Integer, Range
+from mltest.sweeps.space import Space
 from mltest.sweeps.trials import Trials
 from mltest.sweeps.winner import Winner, winner
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from mltest.language import number, plural
 from mltest.language import translate as _
-from mltest.sweeps.space import describe
+from mltest.sweeps.values import describe
 from mltest.sweeps.verdict import Verdict
 
 LISTED = 3  # settings of a set that stand in a sentence
