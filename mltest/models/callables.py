@@ -78,10 +78,7 @@ class TrainedObject(CopiedObject):
     """A plain object with `fit(x, y)`: a fresh copy of it is trained."""
 
     def train(self, x: Any, y: Array, *, seed: int, sample_weight: Array | None = None) -> Self:
-        fresh = copy.deepcopy(self.model)
-        for name in ("random_state", "seed"):
-            if isinstance(getattr(fresh, name, ""), int | None):
-                setattr(fresh, name, seed)
+        fresh = self._fresh(seed)
         more = {} if sample_weight is None else {"sample_weight": sample_weight}
         trained = fresh.fit(x, y, **more)
         return type(self)(trained if hasattr(trained, "predict") else fresh)
@@ -94,6 +91,30 @@ class TrainedObject(CopiedObject):
                 setattr(once, name, seed)
         once.fit(*second)
         return type(self)(once)
+
+    def untrained(self, *, seed: int) -> Self | None:
+        """A copy of an object with `partial_fit`, which has to be one that nothing was shown yet."""
+        return None if not hasattr(self.model, "partial_fit") else type(self)(self._fresh(seed))
+
+    def train_on(self, x: Any, y: Array, classes: Array) -> Self:
+        takes_classes = "classes" in inspect.signature(self.model.partial_fit).parameters
+        trained = self.model.partial_fit(x, y, **({"classes": classes} if takes_classes else {}))
+        return type(self)(trained if hasattr(trained, "predict") else self.model)
+
+    def with_penalty(self, strength: float) -> Self | None:
+        name = next((name for name in ("alpha", "l2") if isinstance(getattr(self.model, name, None), int | float)), "")
+        if not name:
+            return None
+        other = copy.deepcopy(self.model)
+        setattr(other, name, strength)
+        return type(self)(other)
+
+    def _fresh(self, seed: int) -> Any:
+        fresh = copy.deepcopy(self.model)
+        for name in ("random_state", "seed"):
+            if isinstance(getattr(fresh, name, ""), int | None):
+                setattr(fresh, name, seed)
+        return fresh
 
     @property
     def takes_weights(self) -> bool:

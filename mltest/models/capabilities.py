@@ -84,6 +84,45 @@ class TrainsMany(Protocol):
 
 
 @runtime_checkable
+class Continues(Protocol):
+    """A model that may be trained further from where it is."""
+
+    def untrained(self, *, seed: int) -> Self | None:
+        """A fresh model of the same settings that has seen nothing; None where none can be trained in parts."""
+        ...
+
+    def train_on(self, x: Any, y: Array, classes: Array) -> Self:
+        """This model, trained further on these rows; `classes` are all that will ever occur."""
+        ...
+
+
+@runtime_checkable
+class Penalised(Protocol):
+    """A learner that may have a penalty on its weights."""
+
+    def with_penalty(self, strength: float) -> Self | None:
+        """An untrained copy whose penalty on squared weights has this strength; None where it has no such setting."""
+        ...
+
+
+@runtime_checkable
+class Rewires(Protocol):
+    """A net whose hidden units can be exchanged without changing what it computes."""
+
+    def hidden_layers(self) -> Mapping[str, int]:
+        """Name → number of units, of the layers with nothing but an activation of single units behind them."""
+        ...
+
+    def rewired(self, layer: str, order: Array, scale: float = 1.0) -> Self:
+        """A copy with the units of a layer in this order, what comes in times `scale`, what goes out divided by it."""
+        ...
+
+    def rectified(self, layer: str) -> bool:
+        """Whether the activation behind a layer is proportional for factors above 0, as ReLU is."""
+        ...
+
+
+@runtime_checkable
 class Decides(Protocol):
     def decision(self, x: Any) -> Array | None:
         """A second opinion beside probabilities: the decision function, (rows,) or (rows, classes); None if none."""

@@ -7,12 +7,13 @@ from collections.abc import Callable
 import numpy as np
 
 from mltest.language import translate as _
-from mltest.models.capabilities import Array, Copies, Decides, HasModes, Refits, Saves, Trains
+from mltest.models.capabilities import Array, Continues, Copies, Decides, HasModes, Penalised, Refits, Saves, Trains
 from mltest.relations.case import Case
 from mltest.relations.categories import categories
 from mltest.relations.images import layout_of
+from mltest.relations.nets import gives_gradients, n_hidden
 from mltest.relations.relation import Relation
-from mltest.relations.rows import columns, is_frame, is_numeric, is_text, numeric_columns
+from mltest.relations.rows import columns, flags, is_frame, is_numeric, is_text, numeric_columns
 
 
 def reason_against(case: Case, relation: Relation, by_name: bool) -> str:
@@ -161,6 +162,43 @@ def _pairs(case: Case) -> str:
     return "" if width % 2 == 0 and (getattr(x, "ndim", 0) == 2 or width == 2) else _("rows are no two halves")
 
 
+def _graphs(case: Case) -> str:
+    shape: tuple[int, ...] = getattr(case.x, "shape", ())
+    return "" if len(shape) == 3 and 2 <= shape[1] <= shape[2] else _("rows are no adjacency matrices")
+
+
+def _flags(case: Case) -> str:
+    return "" if len(flags(case.x)) >= 2 else _("no two columns hold 0 and 1 alone")
+
+
+def _hidden_units(case: Case) -> str:
+    return "" if n_hidden(case.subject.model) else _("no hidden units of the model are known")
+
+
+def _rectified_units(case: Case) -> str:
+    return "" if n_hidden(case.subject.model, rectified=True) else _("no hidden units with a ReLU are known")
+
+
+def _parts(case: Case) -> str:
+    original = case.subject.original
+    if isinstance(original, Continues) and original.untrained(seed=0) is not None:
+        return ""
+    return _("the learner cannot be trained in parts")
+
+
+def _penalty(case: Case) -> str:
+    original = case.subject.original
+    if isinstance(original, Penalised) and original.with_penalty(1.0) is not None:
+        return ""
+    return _("the learner has no penalty that is known")
+
+
+def _gradients(case: Case) -> str:
+    if not gives_gradients(case.subject.original):
+        return _("the model gives no gradients")
+    return "" if case.y is not None else _("y was not passed")
+
+
 def _missing_values(case: Case) -> str:
     holes = is_frame(case.x) and any(case.x[name].isna().any() for name in case.x.columns)
     return "" if holes else _("no value is missing")
@@ -216,5 +254,12 @@ NEEDS: dict[str, Callable[[Case], str]] = {
     "refits": _capability(Refits, "the model cannot be trained twice"),
     "more classes": _more_classes,
     "known classes": _known_classes,
+    "graphs": _graphs,
+    "flags": _flags,
+    "hidden units": _hidden_units,
+    "rectified units": _rectified_units,
+    "gradients": _gradients,
+    "parts": _parts,
+    "penalty": _penalty,
     "numeric table": _numeric_table,
 }

@@ -22,11 +22,14 @@ THEMES = (
     "sequences",
     "images",
     "texts",
+    "nets",
     "robustness",
     "training_runs",
     "training_rows",
     "training_columns",
     "training_targets",
+    "training_classes",
+    "training_nets",
 )
 # Decided first, because their failure explains others'; then what tells most.
 FIRST = (

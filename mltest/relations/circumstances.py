@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import pickle
+import subprocess
+import sys
 import tempfile
 import threading
 from pathlib import Path
@@ -17,7 +21,9 @@ from mltest.relations.asking import answering
 from mltest.relations.case import Case
 from mltest.relations.findings import answered_otherwise, held, raised, skipped
 from mltest.relations.relation import Finding, judged
-from mltest.relations.rows import count, pick
+from mltest.relations.rows import count, duplicate, pick
+
+LONGEST_SECONDS = 120  # for another process to start and answer
 
 
 @judged(
@@ -69,7 +75,7 @@ def serialization(case: Case) -> Finding:
         try:
             model.save(Path(folder))
         except Exception as error:  # pickling may raise anything; refusing is no wrong answer
-            return skipped(_("The model cannot be saved: {error}").format(error=str(error).splitlines()[0][:200]))
+            return skipped(_("The model cannot be saved: {error}").format(error=first_line(error)))
         with answering(count(case.x)):
             other = model.load(Path(folder))
     got = case.subject.ask(case.x, other)
@@ -134,3 +140,52 @@ def mode_independence(case: Case) -> Finding:
         if wrong is not None:
             return wrong
     return held(case, case.n_rows, _("mode and gradients change nothing"))
+
+
+@judged(
+    says="The model answers the same in another process.",
+    catches="a hash of texts as a feature, salted anew by each process; a table that is filled at start",
+    source="Python's documentation of PYTHONHASHSEED",
+    after=("determinism", "call_order", "serialization"),
+    automatic=False,
+)
+def process_agreement(case: Case) -> Finding:
+    reading = case.subject.reading
+    assert reading is not None
+    with tempfile.TemporaryDirectory(prefix="mltest-") as folder:
+        try:
+            # Between our own processes: the other one reads what was written here a moment ago.
+            Path(folder, "question.pickle").write_bytes(pickle.dumps((case.subject.model, duplicate(case.x))))
+        except Exception as error:  # pickling may raise anything
+            return skipped(_("The model cannot be sent to another process: {error}").format(error=first_line(error)))
+        case.subject.budget.spend(case.n_rows)
+        environment = {name: value for name, value in os.environ.items() if name != "PYTHONHASHSEED"}
+        try:
+            subprocess.run(
+                [sys.executable, "-c", _OTHER_PROCESS, folder, *sys.path], check=True, capture_output=True, text=True,
+                timeout=LONGEST_SECONDS, env=environment,
+            )  # fmt: skip
+        except subprocess.TimeoutExpired:
+            return skipped(_("Another process did not answer within {n} s.").format(n=LONGEST_SECONDS))
+        except subprocess.CalledProcessError as error:
+            last = (error.stderr.strip().splitlines() or [""])[-1]
+            return skipped(_("The model cannot be asked in another process: {error}").format(error=last[:200]))
+        answer, scores = pickle.loads(Path(folder, "answer.pickle").read_bytes())
+    got = reading.read(answer, scores, case.n_rows)
+    wrong = _answers_alike(case, case.answers, got, _("asked in another process"), process_agreement.catches)
+    return wrong or held(case, case.n_rows, _("another process gives the same answers"))
+
+
+def first_line(error: BaseException) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
+
+
+_OTHER_PROCESS = """
+import sys
+folder, sys.path[:] = sys.argv[1], sys.argv[2:]
+import pickle
+with open(folder + "/question.pickle", "rb") as file:
+    model, x = pickle.load(file)
+with open(folder + "/answer.pickle", "wb") as file:
+    pickle.dump((model.predict(x), model.scores(x)), file)
+"""

@@ -66,7 +66,7 @@ def failure(
 
 def answered_otherwise(
     case: Case, what: str, catches: str, *, expected: Answers, got: Answers, broken: Array, row: int,
-    at: int | None = None, causes: tuple[str, ...] = (), more: str = "",
+    at: int | None = None, causes: tuple[str, ...] = (), more: str = "", follow_up: Any = None,
 ) -> Finding:  # fmt: skip
     """A failure of rows that were asked again: how many get other answers, and one of them.
 
@@ -75,6 +75,7 @@ def answered_otherwise(
         broken: which of the compared answers differ (answers,); `row` is the one to show.
         at: its place among the source rows, where only some of those were asked.
         more: another sentence.
+        follow_up: the rows as they were asked, where they were changed.
     """
     at = row if at is None else at
     first, then = told_apart(expected, got, row)
@@ -84,8 +85,8 @@ def answered_otherwise(
         more=more, measures={"rows": float(len(broken)), "violations": float(broken.sum())},
         evidence=(
             counterexample(
-                title=what, source=case.x, row=at, follow_up=case.x, follow_row=at, expected=first, got=then,
-                position=int(case.chosen[at]),
+                title=what, source=case.x, row=at, follow_up=case.x if follow_up is None else follow_up,
+                follow_row=at, expected=first, got=then, position=int(case.chosen[at]),
             ),
         ),
     )  # fmt: skip

@@ -170,3 +170,18 @@ def occlusion_outside(pictures: Array, rng: np.random.Generator) -> Array:
 )
 def channel_permutation(pictures: Array, rng: np.random.Generator) -> Array:
     return pictures[..., ::-1]
+
+
+@image_relation(
+    says="A picture that went through another resizing on its way keeps its answer.",
+    catches="training on one library's resizing and serving with another's; single pixels as a cue",
+    source="Parmar et al. 2022, On aliased resizing",
+)
+def resize_path(pictures: Array, rng: np.random.Generator) -> Array:
+    from scipy import ndimage
+
+    height, width = pictures.shape[1:3]
+    smaller = [max(2, round(0.75 * size)) for size in (height, width)]
+    down = ndimage.zoom(pictures, (1, smaller[0] / height, smaller[1] / width, 1), order=1)
+    there, across = down.shape[1:3]
+    return np.asarray(ndimage.zoom(down, (1, height / there, width / across, 1), order=1))

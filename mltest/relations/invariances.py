@@ -18,6 +18,7 @@ from mltest.relations.compare import differ
 from mltest.relations.declared import Invariance
 from mltest.relations.findings import counterexample, look_for, raised, rows_of, told_apart
 from mltest.relations.following import judge_transformation
+from mltest.relations.precision import LENIENT
 from mltest.relations.relation import ROWWISE, Finding, FollowUp, Relation, unchanged
 from mltest.relations.rows import count, duplicate, same
 from mltest.results import Power
@@ -25,7 +26,6 @@ from mltest.statistics import clopper_pearson
 
 DRAWS = 3  # changes drawn per row where only a share must hold
 Lost = tuple[int, FollowUp, Answers, Answers]  # the row, the follow-up, what was expected, what came
-LENIENT = 1e-6  # relative: a change of the rows rounds them itself
 
 
 def invariance_relation(name: str, invariance: Invariance, known: Relation | None) -> Relation:

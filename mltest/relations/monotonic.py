@@ -16,8 +16,7 @@ from mltest.relations.answers import Answers
 from mltest.relations.case import Case
 from mltest.relations.declared import resolve
 from mltest.relations.findings import held, look_for, raised, rows_of, skipped, together
-from mltest.relations.invariances import LENIENT
-from mltest.relations.pairs import order_of, reduced, row_of, shown
+from mltest.relations.pairs import order_of, order_room, reduced, row_of, shown
 from mltest.relations.relation import ROWWISE, Finding, judged
 from mltest.relations.rows import column, column_label, join, numeric_columns, pick, with_column
 
@@ -61,7 +60,7 @@ def monotonic_says(names: Sequence[tuple[Any, int]]) -> str:
 
 def _sweep(case: Case, name: Any, sign: int, bounds: tuple[float, float] | None, budget: int) -> int | Finding:
     """Every row's curve over the range, its own value among the points; how many rows were tried, or the failure."""
-    room = _room(case)  # measured first: what is left then, the sweep may take
+    room = order_room(case)  # measured first: what is left then, the sweep may take
     n_points = int(np.clip(min(budget, case.subject.budget.left()) // case.n_rows, 2, MOST_POINTS))
     values = _points(case, name, bounds, n_points)  # (rows, points)
     rows = np.repeat(np.arange(case.n_rows), n_points)
@@ -108,17 +107,12 @@ def _points(case: Case, name: Any, bounds: tuple[float, float] | None, n_points:
     return values.astype(own.dtype) if own.dtype.kind == "f" else values
 
 
-def _room(case: Case) -> float:
-    outputs = case.tolerance.at_least(LENIENT, case.answers).outputs if case.answers.matrix is not None else np.zeros(1)
-    return 2 * float(outputs[-1]) if len(outputs) else 0.0
-
-
 def _fallen(
     case: Case, name: Any, sign: int, row: int, values: tuple[float, float], broken: Array, fall: float
 ) -> Finding:
     whole = np.asarray(column(case.x, name)).dtype.kind in "iu"
     low, high = (int(value) if whole else float(value) for value in values)
-    least = max(_room(case), 0.05 * fall)
+    least = max(order_room(case), 0.05 * fall)
 
     def breaks(answers: Answers) -> bool:
         first, second = (sign * cast(Array, order_of(answers))[:2]).tolist()

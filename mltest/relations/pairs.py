@@ -17,6 +17,7 @@ from mltest.relations.answers import Answers
 from mltest.relations.asking import BudgetSpent
 from mltest.relations.case import Case
 from mltest.relations.findings import counterexample
+from mltest.relations.precision import LENIENT
 from mltest.relations.rows import column, columns, join, numeric_columns, pick, with_column
 from mltest.relations.shrink import MOST_SECONDS, plainer, typical
 
@@ -165,3 +166,23 @@ def order_of(answers: Answers) -> Array | None:
         return answers.matrix[:, -1]
     labels = answers.labels
     return labels.astype(float) if labels is not None and labels.dtype.kind in "iufb" and labels.ndim == 1 else None
+
+
+def order_room(case: Case) -> float:
+    """How far a score may fall by rounding alone."""
+    if case.answers.matrix is None:
+        return 0.0
+    outputs = case.tolerance.at_least(LENIENT, case.answers).outputs
+    return 2 * float(outputs[-1]) if len(outputs) else 0.0
+
+
+def side_of(case: Case, answers: Answers) -> Array | None:
+    """On which side of the middle each answer stands: above 0 on the last class's, below on the other; None of many."""
+    reading, matrix = case.subject.reading, answers.matrix
+    if matrix is not None and reading is not None and matrix.shape[1] <= 2:
+        return matrix[:, 0] - reading.deciding if matrix.shape[1] == 1 else matrix[:, 1] - matrix[:, 0]
+    labels = answers.labels
+    known = None if case.answers.labels is None else np.unique(case.answers.labels.astype(str))
+    if labels is None or known is None or len(known) != 2:
+        return None
+    return np.where(labels.astype(str) == known[1], 1.0, -1.0)

@@ -7,6 +7,7 @@ import numpy as np
 from mltest.models.capabilities import Array
 
 DOUBLE, SINGLE, HALF, BRAIN = 2.0**-52, 2.0**-23, 2.0**-10, 2.0**-7
+LENIENT = 1e-6  # relative: a change of the rows rounds them itself
 # How far answers may differ whatever was measured, relative to the greatest: sums in another order.
 FLOORS = {DOUBLE: 1e-10, SINGLE: 1e-6, HALF: 4e-3, BRAIN: 3e-2}
 

@@ -225,6 +225,11 @@ def numeric_columns(x: Any) -> list[Any]:
     return []
 
 
+def flags(x: Any) -> list[Any]:
+    """The columns that hold 0 and 1 alone."""
+    return [name for name in numeric_columns(x) if np.isin(np.asarray(column(x, name), dtype=float), (0, 1)).all()]
+
+
 def describe(x: Any) -> str:
     """The rows in words, for a message: "60 rows of 30 columns"."""
     if is_text(x):

@@ -1,4 +1,4 @@
-"""Sequences: filling up must not matter, and the future must not be known. Steps are the second axis."""
+"""Sequences, sets and graphs: filling up, the future and orders must not matter. Steps or nodes are the second axis."""
 
 from __future__ import annotations
 
@@ -191,3 +191,25 @@ def time_shift(x: Any, rng: np.random.Generator) -> FollowUp:
 def set_permutation(x: Any, rng: np.random.Generator) -> FollowUp:
     order = rng.permutation(x.shape[1])
     return FollowUp(x[:, order], note=_("elements in another order"))
+
+
+@relation(
+    says="A graph with its nodes under other numbers gets the same answer, or each node its own.",
+    catches="nodes taken by their number; a sum over neighbours that leaves one out",
+    source="Maron et al. 2019, Invariant and equivariant graph networks",
+    grade="declared",
+    stage="declared",
+    needs=("graphs",),
+    after=ROWWISE,
+    automatic=False,
+)
+def graph_relabel(x: Any, rng: np.random.Generator) -> FollowUp:
+    """Rows are adjacency matrices (rows, nodes, nodes), perhaps with k features a node: (rows, nodes, nodes + k)."""
+    n_nodes = x.shape[1]
+    order = rng.permutation(n_nodes)
+
+    def moved(answers: Array) -> Array:
+        return answers[:, order] if answers.ndim >= 2 and answers.shape[1] == n_nodes else answers
+
+    columns = np.concatenate([order, np.arange(n_nodes, x.shape[2])])
+    return FollowUp(x[:, order][:, :, columns], expected=moved, note=_("nodes under other numbers"))

@@ -10,7 +10,11 @@ from typing import Any
 import numpy as np
 
 from mltest.language import translate as _
-from mltest.relations.relation import ROWWISE, FollowUp, Relation, relation
+from mltest.relations.algebra import fallen
+from mltest.relations.case import Case
+from mltest.relations.findings import held, skipped
+from mltest.relations.pairs import order_room, side_of
+from mltest.relations.relation import ROWWISE, Finding, FollowUp, Relation, judged, relation
 from mltest.relations.rows import count, take
 
 Change = Callable[[str, np.random.Generator], str]
@@ -124,6 +128,49 @@ def string_form(text: str, rng: np.random.Generator) -> str:
 )
 def number_swap(text: str, rng: np.random.Generator) -> str:
     return re.sub(r"\d", lambda digit: str((int(digit[0]) + 1 + int(rng.integers(8))) % 10), text)
+
+
+_AUXILIARY = r"\b(is|was|are|were|am|do|does|did|has|have|had|can|could|will|would|should)\b"
+_NEGATED = re.compile(_AUXILIARY + r"( not\b|n't\b)", re.IGNORECASE)
+
+
+def negated(text: str) -> str:
+    """The contrary of a statement with an auxiliary verb: "not" is put in or taken out. Others stay as they are."""
+    if _NEGATED.search(text):
+        return _NEGATED.sub(r"\1", text, count=1)
+    return re.sub(_AUXILIARY, r"\1 not", text, count=1, flags=re.IGNORECASE)
+
+
+@judged(
+    says="A negated statement is scored nearer to the other side.",
+    catches='a bag of words in which "not" counts for nothing; a window that ends before the negation',
+    source="Ribeiro et al. 2020, CheckList, directional expectations and negation",
+    grade="declared",
+    stage="declared",
+    needs=("text",),
+    after=ROWWISE,
+    automatic=False,
+)
+def negation(case: Case) -> Finding:
+    side = side_of(case, case.answers)
+    if side is None:
+        return skipped(_("Answers that have no two sides cannot turn. Give scores, or two labels."))
+    changed = on_texts(negated, case.x)
+    differs = np.array([str(a) != str(b) for a, b in zip(iterated(case.x), iterated(changed), strict=True)])
+    got = case.subject.ask(changed)
+    room = order_room(case)
+    turned = -np.sign(side) * (np.asarray(side_of(case, got)) - side)
+    asked = differs & (np.abs(side) > room)
+    if not asked.any():
+        return skipped(_("No text with an auxiliary verb is scored on one side."))
+    broken = asked & (turned <= room)
+    if not broken.any():
+        return held(case, int(asked.sum()), _("negated statements are scored nearer to the other side"))
+    return fallen(case, changed, got, broken, -turned, _("negated"), negation.catches)
+
+
+def iterated(x: Any) -> list[Any]:
+    return list(take(x, np.arange(count(x))))
 
 
 _NAMES = ("Anna", "Carlos", "Fatima", "James", "Mei", "Olga", "Ravi", "Sarah", "Tunde", "John", "Mary", "Michael")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,6 +12,7 @@ import numpy as np
 import torch
 from torch import nn
 
+import reference_net as rn
 from tests.relations import data
 from tests.relations.bugs import BUGS
 from tests.relations.data import BAD, CANCER, CANCER_Y, DIABETES, DIABETES_Y, GOOD, IRIS, IRIS_Y, TEXTS
@@ -39,6 +41,17 @@ def declared(name: str) -> dict[str, Any]:
 
 
 # --- Prediction ----------------------------------------------------------------------------------------------------
+class SaltedWords:
+    """Words by Python's own hash, which each process salts anew; the right one by a checksum."""
+
+    def __init__(self, salted: bool = True) -> None:
+        self.salted = salted
+
+    def predict(self, rows: Any) -> Any:
+        number = hash if self.salted else lambda word: zlib.crc32(word.encode())
+        return np.array([sum(number(word) % 97 for word in text.split()) / 97 for text in rows])
+
+
 class HalfCopied:
     def __init__(self, offset: float = 1.0) -> None:
         self.offset = offset
@@ -115,6 +128,7 @@ ready("batch_composition", lambda: lambda x: x.sum(axis=1) + (np.abs(x).max() > 
       lambda: lambda x: x.sum(axis=1), DIABETES[:30])  # fmt: skip
 ready("unknown_category", lambda: lambda t: (t["job"].iloc[0] == "mltest_unknown") + data.log_odds(t),
       lambda: data.log_odds, data.people()[:50])  # fmt: skip
+ready("process_agreement", lambda: SaltedWords(), lambda: SaltedWords(salted=False), TEXTS)
 ready("margin_consistency", lambda: Jumpy(True), lambda: Jumpy(False), IRIS[:60])
 ready("small_noise", lambda: lambda x: (np.floor(x[:, 0] * 1e4) % 2).astype(int),
       lambda: lambda x: (x[:, 2] > 2).astype(int), IRIS)  # fmt: skip
@@ -139,14 +153,39 @@ ready(
     lambda: lambda x: x.max(axis=1).sum(axis=1),
     data.signals(),
 )
+# Better by a distance that goes round: a circle of three exists.
+ready("transitivity", lambda: lambda x: np.sin(2 * (x[:, 1] - x[:, 0])), lambda: lambda x: x[:, 1] - x[:, 0],
+      np.random.default_rng(0).normal(size=(60, 2)) * 2)  # fmt: skip
+FLAGS = (np.random.default_rng(0).random((60, 5)) < 0.4).astype(float)
+ready("subset_direction", lambda: lambda x: x @ [1, 2, 1, 1, 1] - 4 * x[:, 0] * x[:, 1],
+      lambda: lambda x: x @ [1, 2, 1, 1, 0], FLAGS)  # fmt: skip
+
+
+def softmax(z: Any, *, stable: bool) -> Any:
+    with np.errstate(all="ignore"):
+        e = np.exp(z - z.max(axis=1, keepdims=True) if stable else z)
+        return e / e.sum(axis=1, keepdims=True)
+
+
+ready("logit_shift", lambda: lambda x: softmax(x, stable=False), lambda: lambda x: softmax(x, stable=True), IRIS[:40])
+GRAPHS = (np.random.default_rng(0).random((40, 6, 6)) < 0.4).astype(float)
+GRAPHS = np.concatenate([np.maximum(GRAPHS, GRAPHS.transpose(0, 2, 1)), np.random.default_rng(1).random((40, 6, 2))], 2)
+
+
+def neighbours_sum(x: Any, left_out: int) -> Any:
+    """Each node's sum over its neighbours' first feature, without the first `left_out` nodes."""
+    return (x[:, :, left_out:6] * x[:, np.newaxis, left_out:, 6]).sum(axis=2)
+
+
+ready("graph_relabel", lambda: lambda x: neighbours_sum(x, 1), lambda: lambda x: neighbours_sum(x, 0), GRAPHS)
 MIDDLE = np.zeros((12, 12))
 MIDDLE[3:9, 3:9] = 1
 ready("rotation", lambda: lambda x: x[:, :6].sum(axis=(1, 2)), lambda: lambda x: x.sum(axis=(1, 2)), data.pictures(),
       declared=declared("rotation"))  # fmt: skip
 ready("contrast", lambda: lambda x: x.std(axis=(1, 2)), lambda: lambda x: x.mean(axis=(1, 2)), data.pictures(),
       declared=declared("contrast"))  # fmt: skip
-for change in ("blur", "noise"):
-    ready(change, lambda: lambda x: (np.floor(x[:, 0, 0] * 1e3) % 2).astype(int),
+for change in ("blur", "noise", "resize_path"):
+    ready(change, lambda: lambda x: (np.floor(x[:, 3, 5] * 1e3) % 2).astype(int),
           lambda: lambda x: (x.mean(axis=(1, 2)) > 0).astype(int), data.pictures(),
           declared={"invariant_under": {change: 0.9}})  # fmt: skip
 ready("occlusion_outside", lambda: lambda x: x[:, 0].sum(axis=1), lambda: lambda x: (x * MIDDLE).sum(axis=(1, 2)),
@@ -180,6 +219,57 @@ for name, fault in {
     ready(name, lambda fault=fault: texts(fault), lambda right=right: right, TEXTS, declared=declared(name))
 
 
+def with_negation(text: str) -> float:
+    """Each negation turns the rest of the text round."""
+    return polarity(text) * (-1) ** len(re.findall(r"\bnot\b|n't\b", text.lower()))
+
+
+STATEMENTS = [
+    "The food was good",
+    "It is not bad",
+    "The room was dirty",
+    "We were wrong",
+    "Staff are friendly",
+    "Great!",
+]
+ready("negation", lambda: texts(polarity), lambda: texts(with_negation), STATEMENTS)
+
+
+# --- Nets ----------------------------------------------------------------------------------------------------------
+class Shifted(rn.ReLU):
+    """Cut off at ½ in place of 0, and by place: neither an order nor a scale of units leaves it alone."""
+
+    def forward(self, parameters: Any, x: Any, mode: Any) -> Any:
+        out, cache = super().forward(parameters, x - 0.5 * (np.arange(x.shape[-1]) % 2 == 0), mode)
+        return out, cache
+
+
+def net(activation: Any = None) -> Any:
+    layers = (rn.Dense(4, 8), activation or rn.ReLU(), rn.Dense(8, 3))
+    network = rn.Network(layers, rn.SoftmaxCrossEntropy())
+    return rn.Model(network, network.initial_parameters(seed=0))
+
+
+for name in ("hidden_unit_permutation", "relu_rescaling"):
+    ready(name, lambda: net(Shifted()), net, IRIS[:40])
+
+
+class Centred(rn.Dense):
+    """Rows of a batch see each other: the gradient of parts is not that of the whole."""
+
+    def forward(self, parameters: Any, x: Any, mode: Any) -> Any:
+        z, cache = super().forward(parameters, x, mode)
+        return z * (1 + 1 / z.shape[-2]), cache
+
+
+def centred() -> Any:
+    network = rn.Network((Centred(4, 3),), rn.SoftmaxCrossEntropy())
+    return rn.Model(network, network.initial_parameters(seed=0))
+
+
+ready("gradient_accumulation", centred, net, IRIS[:40], y=IRIS_Y[:40])
+
+
 # --- Training ------------------------------------------------------------------------------------------------------
 class Bayes:
     """Gaussian naive Bayes in plain NumPy; `fault` spoils it."""
@@ -196,7 +286,7 @@ class Bayes:
         spread = [(w[p] @ (x[p] - m) ** 2) / w[p].sum() for p, m in zip(parts, self.mean, strict=True)]
         floor = 0.5 if self.fault == "floor" else 1e-9 * x.var(axis=0) + (x.var(axis=0) == 0)
         self.spread = np.stack(spread) + floor
-        share = np.array([w[p].sum() for p in parts])
+        share = np.array([w[p].sum() for p in parts]) ** (2 if self.fault == "squared" else 1)
         self.prior = np.log(share / share.sum()) * (-30 if self.fault == "prior" else 1)
         if self.fault == "divides":
             with np.errstate(all="ignore"):
@@ -224,11 +314,13 @@ class Heart(Bayes):
 
     def fit(self, x: Any, y: Any, sample_weight: Any = None) -> Any:
         for row, label in zip(x, y, strict=True):
-            Heart.known.setdefault(row.tobytes(), label)
+            type(self).known.setdefault(row.tobytes(), label)
         return super().fit(x, y, sample_weight)
 
     def predict(self, x: Any) -> Any:
-        return np.array([Heart.known.get(row.tobytes(), own) for row, own in zip(x, super().predict(x), strict=True)])
+        return np.array(
+            [type(self).known.get(row.tobytes(), own) for row, own in zip(x, super().predict(x), strict=True)]
+        )
 
 
 class Neighbours:
@@ -247,6 +339,8 @@ class Neighbours:
         distance = np.abs(x[:, np.newaxis] - self.x)
         distance = distance.sum(axis=2) if self.fault == "manhattan" else (distance**2).sum(axis=2)
         near = np.argsort(distance, axis=1, kind="stable")[:, : self.k]
+        if self.fault == "repelled":
+            near = np.argsort(distance - 6 * (x[:, np.newaxis, -1] - self.x[:, -1]) ** 2, axis=1)[:, : self.k]
         if self.fault == "fewest":
             near = np.argsort(distance, axis=1, kind="stable")[:, : self.k + 8]
         votes = np.stack([(self.y[near] == c).sum(axis=1) for c in self.classes_], axis=1)
@@ -336,4 +430,159 @@ class Stump:
 
 
 ready("monotone_features", lambda: Stump("mean").fit(IRIS, IRIS_Y), lambda: Stump().fit(IRIS, IRIS_Y), IRIS, **CLASSES)
+ready("informative_feature", neighbours("repelled"), neighbours(), IRIS, **CLASSES)
+ready("batch_order", lambda: LastOnes().fit(IRIS, IRIS_Y), bayes(), IRIS, **CLASSES)
+ready("input_scale_train", bayes("floor"), bayes(), IRIS, **CLASSES)
+ready("calibration_shift", lambda: Bayes("squared").fit(IRIS[:, :2], IRIS_Y), lambda: Bayes().fit(IRIS[:, :2], IRIS_Y),
+      IRIS[:, :2], train=(IRIS[:, :2], IRIS_Y))  # fmt: skip
+
+
+class LastOnes(Bayes):
+    """Steps of 40 rows of which the last, short one is dropped."""
+
+    def fit(self, x: Any, y: Any, sample_weight: Any = None) -> Any:
+        return super().fit(x[:40], y[:40])
+
+
+class Summed:
+    """A running mean a class, in parts; the broken one leaves the counts out of its file."""
+
+    def __init__(self, broken: bool = False) -> None:
+        self.broken, self.sums, self.counts = broken, {}, {}
+
+    def partial_fit(self, x: Any, y: Any) -> Any:
+        for kind in np.unique(y):
+            rows = x[y == kind]
+            self.sums[kind] = self.sums.get(kind, 0) + rows.sum(axis=0)
+            self.counts[kind] = self.counts.get(kind, 0) + len(rows)
+        return self
+
+    def fit(self, x: Any, y: Any) -> Any:
+        self.sums, self.counts = {}, {}
+        return self.partial_fit(x, y)
+
+    def __getstate__(self) -> Any:
+        kept = dict(self.__dict__)
+        return kept | {"counts": dict.fromkeys(kept["counts"], 1)} if self.broken else kept
+
+    def __deepcopy__(self, memory: Any) -> Any:
+        other = Summed(self.broken)
+        other.sums, other.counts = dict(self.sums), dict(self.counts)
+        return other
+
+    def predict(self, x: Any) -> Any:
+        kinds = sorted(self.sums)
+        away = np.stack([((x - self.sums[k] / self.counts[k]) ** 2).sum(axis=1) for k in kinds], axis=1)
+        return np.array(kinds)[away.argmin(axis=1)]
+
+
+def in_parts(broken: bool) -> Any:
+    return Summed(broken)
+
+
+class Shrinking:
+    """Ridge regression; the broken one takes its penalty with the wrong sign."""
+
+    kind = "regressor"
+
+    def __init__(self, broken: bool = False) -> None:
+        self.broken, self.alpha = broken, 1.0
+
+    def fit(self, x: Any, y: Any) -> Any:
+        alpha = -self.alpha if self.broken else self.alpha
+        self.middle, self.mean = x.mean(axis=0), float(np.mean(y))
+        z = x - self.middle
+        self.weights = np.linalg.solve(z.T @ z + alpha * np.eye(x.shape[1]), z.T @ (np.asarray(y) - self.mean))
+        return self
+
+    def predict(self, x: Any) -> Any:
+        return (x - self.middle) @ self.weights + self.mean
+
+
+class Clusters:
+    """Two steps of k-means from the two rows farthest apart; the broken one starts from the first two rows."""
+
+    def __init__(self, broken: bool = False) -> None:
+        self.broken = broken
+
+    def fit(self, x: Any, y: Any = None) -> Any:
+        if self.broken:
+            self.centres = x[:2]
+            return self
+        away = ((x[:, np.newaxis] - x) ** 2).sum(axis=2)
+        self.centres = x[list(np.unravel_index(away.argmax(), away.shape))]
+        for _step in range(2):
+            near = self.predict(x)
+            self.centres = np.stack([x[near == k].mean(axis=0) for k in (0, 1)])
+        return self
+
+    def predict(self, x: Any) -> Any:
+        return ((x[:, np.newaxis] - self.centres) ** 2).sum(axis=2).argmin(axis=1)
+
+
+class OneWay:
+    """Class means of pictures smoothed along rows alone, each column but the first; the right one takes pixels."""
+
+    def __init__(self, broken: bool = False) -> None:
+        self.broken = broken
+
+    def fit(self, x: Any, y: Any) -> Any:
+        self.classes_ = np.unique(y)
+        self.means = np.stack([self._seen(x[y == kind]).mean(axis=0) for kind in self.classes_])
+        return self
+
+    def _seen(self, x: Any) -> Any:
+        return x[:, :, :2] if self.broken else x
+
+    def predict(self, x: Any) -> Any:
+        away = ((self._seen(x)[:, np.newaxis] - self.means) ** 2).sum(axis=(2, 3))
+        return self.classes_[away.argmin(axis=1)]
+
+
+def separated(*, everybody: bool) -> Any:
+    """A support-vector machine, and one whose boundary all rows pull at, however far beyond the margin."""
+    from sklearn.svm import SVC
+
+    class Everybody(SVC):
+        def fit(self, X: Any, y: Any) -> Any:
+            super().fit(X, y)
+            self.middle_ = X.mean(axis=0)
+            signs = np.where(y == self.classes_[1], 1.0, -1.0)
+            self.pull_ = np.linalg.lstsq(self._ones(X), signs, rcond=None)[0]
+            return self
+
+        def _ones(self, X: Any) -> Any:
+            return np.c_[X - self.middle_, np.ones(len(X))]
+
+        def decision_function(self, X: Any) -> Any:
+            return 3 * self._ones(X) @ self.pull_
+
+        def predict(self, X: Any) -> Any:
+            return self.classes_[(self.decision_function(X) > 0).astype(int)]
+
+    return (Everybody if everybody else SVC)(kernel="linear").fit(*TWO["train"])
+
+
+def elephant() -> Any:
+    class Elephant(Heart):
+        known: dict[bytes, Any] = {}  # noqa: RUF012 - the fault, of its own
+
+    return Elephant().fit(IRIS[:50], NOISE[:50])
+
+
+TWO = {"train": (CANCER[:, :2], CANCER_Y)}
+ready(
+    "non_support_removal", lambda: separated(everybody=True), lambda: separated(everybody=False), CANCER[:, :2], **TWO
+)
+NOISE = np.random.default_rng(0).permutation(IRIS_Y)  # labels that nothing can be learnt of
+ready("split_swap", elephant, bayes(), IRIS, train=(IRIS, NOISE))
+BLOBS = np.concatenate([np.random.default_rng(0).normal(size=(30, 2)), np.random.default_rng(1).normal(8, 1, (30, 2))])
+UPRIGHT = {"train": (data.pictures(), np.arange(100) % 2)}
+ready("early_stop_replay", lambda: in_parts(True), lambda: in_parts(False), IRIS, **CLASSES)
+ready("l2_zero", lambda: Shrinking(True).fit(DIABETES, DIABETES_Y), lambda: Shrinking().fit(DIABETES, DIABETES_Y),
+      DIABETES[:60], **TARGETS)  # fmt: skip
+ready("clustering_relations", lambda: Clusters(True).fit(BLOBS), lambda: Clusters().fit(BLOBS), BLOBS,
+      train=(BLOBS, np.arange(60) % 2))  # fmt: skip
+ready("image_transpose_train", lambda: OneWay(True).fit(*UPRIGHT["train"]), lambda: OneWay().fit(*UPRIGHT["train"]),
+      data.pictures(), **UPRIGHT)  # fmt: skip
 COVERED = {entry.relation for entry in READY} | {name for bug in BUGS for name in bug.caught_by}

@@ -16,6 +16,8 @@ from mltest.models.capabilities import Array, Kind, Predicts, Traits
 
 EPOCHS, LEARNING_RATE = 10, 0.003  # of a fresh training by Adam: enough to tell networks apart, and quick
 
+_SINGLE = (rn.Identity, rn.Sigmoid, rn.Tanh, rn.ReLU, rn.LeakyReLU, rn.ELU, rn.GELU, rn.Softplus)  # of single units
+
 
 class ReferenceModel:
     """An `rn.Model`: scores are logits of a classifier, values of a regressor."""
@@ -67,6 +69,31 @@ class ReferenceModel:
         return [
             type(self)(rn.Model(network, {name: value[member] for name, value in history.parameters.items()}))
             for member in range(len(seeds))
+        ]
+
+    def hidden_layers(self) -> dict[str, int]:
+        """The dense layers that only an activation divides from the next dense one."""
+        return {name: layer.outputs for name, layer, _activation, _next in self._hidden()}
+
+    def rewired(self, layer: str, order: Array, scale: float = 1.0) -> Self:
+        following = next(after for name, _layer, _activation, after in self._hidden() if name == layer)
+        parameters = dict(self.model.parameters)
+        parameters[f"{layer}.weight"] = parameters[f"{layer}.weight"][:, order] * scale
+        parameters[f"{layer}.bias"] = parameters[f"{layer}.bias"][order] * scale
+        parameters[f"{following}.weight"] = parameters[f"{following}.weight"][order] / scale
+        return type(self)(rn.Model(self.model.network, parameters))
+
+    def rectified(self, layer: str) -> bool:
+        activation = next(one for name, _layer, one, _after in self._hidden() if name == layer)
+        return isinstance(activation, rn.ReLU | rn.LeakyReLU | rn.Identity)
+
+    def _hidden(self) -> list[tuple[str, Any, Any, str]]:
+        """Dense layer, activation, dense layer: the first's name, both of the first, and the name of the last."""
+        layers = list(self.model.network.named_layers())
+        return [
+            (name, layer, activation, after)
+            for (name, layer), (_name, activation), (after, last) in zip(layers, layers[1:], layers[2:], strict=False)
+            if isinstance(layer, rn.Dense) and isinstance(last, rn.Dense) and isinstance(activation, _SINGLE)
         ]
 
     def _start(self, seed: int) -> dict[str, Array]:

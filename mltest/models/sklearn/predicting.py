@@ -73,6 +73,23 @@ class Estimator:
         once = self.train(*first, seed=seed).model
         return type(self)(once.fit(*second))
 
+    def untrained(self, *, seed: int) -> Self | None:
+        if not hasattr(self.model, "partial_fit"):
+            return None
+        fresh = sklearn.base.clone(self.model)
+        if "random_state" in fresh.get_params():
+            fresh.set_params(random_state=seed)
+        return type(self)(fresh)
+
+    def train_on(self, x: Any, y: Array, classes: Array) -> Self:
+        takes_classes = "classes" in inspect.signature(self.model.partial_fit).parameters
+        return type(self)(self.model.partial_fit(x, y, **({"classes": classes} if takes_classes else {})))
+
+    def with_penalty(self, strength: float) -> Self | None:
+        settings = self.model.get_params(deep=False) if hasattr(self.model, "get_params") else {}
+        name = next((name for name in ("alpha", "l2") if isinstance(settings.get(name), int | float)), None)
+        return None if name is None else type(self)(sklearn.base.clone(self.model).set_params(**{name: strength}))
+
     @property
     def takes_weights(self) -> bool:
         last = self.model.steps[-1][1] if hasattr(self.model, "steps") else self.model

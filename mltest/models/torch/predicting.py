@@ -17,6 +17,9 @@ import torch
 from mltest.errors import InvalidInput, ModelError
 from mltest.models.capabilities import Array, Kind, Predicts, Traits
 
+# Activations of single units.
+_SINGLE = (torch.nn.ReLU, torch.nn.LeakyReLU, torch.nn.Tanh, torch.nn.Sigmoid, torch.nn.ELU, torch.nn.GELU,
+           torch.nn.SiLU, torch.nn.Softplus)  # fmt: skip
 _SWITCHING = threading.RLock()
 
 
@@ -66,6 +69,34 @@ class Module:
                         value.fill_(0.5)
             other.load_state_dict(state)
         return type(self)(other)
+
+    def hidden_layers(self) -> Mapping[str, int]:
+        """The linear layers of a Sequential that only an activation divides from the next linear one."""
+        return {name: first.out_features for name, first, _activation, _last in self._hidden()}
+
+    def rewired(self, layer: str, order: Array, scale: float = 1.0) -> Self:
+        other = type(self)(copy.deepcopy(self.model))
+        first, last = next((first, last) for name, first, _one, last in other._hidden() if name == layer)
+        with torch.no_grad():
+            first.weight.copy_(first.weight[order] * scale)
+            if first.bias is not None:
+                first.bias.copy_(first.bias[order] * scale)
+            last.weight.copy_(last.weight[:, order] / scale)
+        return other
+
+    def rectified(self, layer: str) -> bool:
+        activation = next(one for name, _first, one, _last in self._hidden() if name == layer)
+        return isinstance(activation, torch.nn.ReLU | torch.nn.LeakyReLU)
+
+    def _hidden(self) -> list[tuple[str, torch.nn.Linear, torch.nn.Module, torch.nn.Linear]]:
+        """Linear layer, activation, linear layer; only a Sequential says what follows what."""
+        parts = list(self.model.named_children()) if isinstance(self.model, torch.nn.Sequential) else []
+        return [
+            (name, first, activation, last)
+            for (name, first), (_name, activation), (_last, last) in zip(parts, parts[1:], parts[2:], strict=False)
+            if isinstance(first, torch.nn.Linear) and isinstance(last, torch.nn.Linear)
+            and isinstance(activation, _SINGLE)
+        ]  # fmt: skip
 
     def variants(self) -> Mapping[str, Callable[[Any], Array]]:
         """Asked after `train()`, and with gradients recorded."""
