@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from reference_net.activations import Activation, ReLU
-from reference_net.layer import Array, Parameters
+from reference_net.activations import Activation, ReLU, Tanh
+from reference_net.layer import Array, Layer, Parameters
 from reference_net.layers import Dense, added_up
 from reference_net.losses import weighted_sum
 from reference_net.network import Network
@@ -40,13 +40,13 @@ class DensePass:
 
     def __init__(self, network: Network, parameters: Parameters, gradients: dict[str, Array], rows: int) -> None:
         self.loss = network.loss
-        self.layers: list[_Dense | _ReLU | _Activation] = []
+        self.layers: list[_Dense | _ReLU | _Tanh | _Activation] = []
         for name, layer in network.named_layers():
             before = self.layers[-1] if self.layers else None
             if isinstance(layer, Dense):
                 self.layers.append(_Dense(name, parameters, gradients, rows, first=before is None))
-            elif isinstance(layer, ReLU) and isinstance(before, _Dense):
-                self.layers.append(_ReLU(before.z))
+            elif type(layer) in IN_PLACE and isinstance(before, _Dense) and name != network.names[-1]:
+                self.layers.append(IN_PLACE[type(layer)](before.z))
             else:
                 assert isinstance(layer, Activation)
                 self.layers.append(_Activation(layer))
@@ -85,7 +85,9 @@ class _Dense:
 
 
 class _ReLU:
-    """Right behind a dense layer, whose output nobody else needs: there z may be written over."""
+    """Right behind a dense layer, whose output nobody else needs, and not last, where the loss still looks at it:
+    there z may be written over.
+    """
 
     def __init__(self, z: Array) -> None:
         self.positive = np.empty(z.shape, bool)
@@ -97,6 +99,27 @@ class _ReLU:
 
     def backward(self, d_a: Array) -> Array:
         return np.multiply(d_a, self.positive, out=d_a)
+
+
+class _Tanh:
+    """Right behind a dense layer; on the way back z and a, which nobody needs any more, become the slope."""
+
+    def __init__(self, z: Array) -> None:
+        self.z, self.a = z, np.empty_like(z)
+
+    def forward(self, z: Array) -> Array:
+        return np.tanh(z, out=self.a)
+
+    def backward(self, d_a: Array) -> Array:
+        small = np.abs(self.z, out=self.z)
+        small *= -2
+        np.exp(small, out=small)
+        below = np.add(small, 1, out=self.a)
+        below *= below
+        small *= 4
+        small /= below
+        d_a *= small
+        return d_a
 
 
 class _Activation:
@@ -111,3 +134,6 @@ class _Activation:
     def backward(self, d_a: Array) -> Array:
         d_z, _ = self.activation.backward({}, (self.z, self.a), d_a)
         return d_z
+
+
+IN_PLACE: dict[type[Layer], type[_ReLU] | type[_Tanh]] = {ReLU: _ReLU, Tanh: _Tanh}

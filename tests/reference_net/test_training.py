@@ -41,6 +41,16 @@ def test_the_fused_path_gives_the_plain_paths_numbers_bit_for_bit(activation: st
     np.testing.assert_array_equal(fused.gradient_norm, plain.gradient_norm)
 
 
+@pytest.mark.parametrize("last", [rn.Tanh(), rn.ReLU()])
+def test_the_fused_path_leaves_to_the_loss_what_it_looks_at(last: rn.Activation) -> None:
+    network = rn.Network((rn.Dense(64, 8), rn.Tanh(), rn.ReLU(), rn.Dense(8, 1), last), rn.BinaryCrossEntropy())
+    start = network.initial_parameters([1, 2], dtype=np.float32)
+    fused = rn.fit(network, start, X, Y % 2, epochs=2, seed=[1, 2])
+    plain = rn.fit(network, start, X, Y % 2, epochs=2, seed=[1, 2], observe=lambda step: None)
+    np.testing.assert_array_equal(fused.accuracy, plain.accuracy)
+    np.testing.assert_array_equal(fused.parameters["dense1.weight"], plain.parameters["dense1.weight"])
+
+
 EVERY_LAYER = rn.Network(
     (
         rn.Conv2D(1, 2, 3, padding=1), rn.BatchNorm(2), rn.ReLU(), rn.Dropout(0.1), rn.MaxPool2D(2),
