@@ -32,14 +32,18 @@ class Case:
 
 
 class Cases(list[Case]):
-    """A list of cases that builders add themselves to."""
+    """A list of cases that builders add themselves to, their names behind a prefix."""
+
+    def __init__(self, prefix: str = "") -> None:
+        super().__init__()
+        self.prefix = prefix
 
     def fault(self, layer: str, cause: str, *, float32: bool = True, twin: bool = True) -> Callable[[Builder], Builder]:
         """Add a builder's broken net, and its repaired twin as a right net; names are separated by blanks."""
 
         def add(build: Builder) -> Builder:
             for dtype in ("float64", "float32")[: 2 if float32 else 1]:
-                name = build.__name__
+                name = self.prefix + build.__name__
                 where, why = tuple(layer.split()), tuple(cause.split())
                 self.append(Case(name, _bound(build, True, dtype), True, where, why, dtype))
                 if twin:
@@ -53,7 +57,7 @@ class Cases(list[Case]):
 
         def add(build: Builder) -> Builder:
             for dtype in ("float64", "float32")[: 2 if float32 else 1]:
-                net = Case(build.__name__, _bound(build, False, dtype), False, dtype=dtype, smooth=smooth)
+                net = Case(self.prefix + build.__name__, _bound(build, False, dtype), False, dtype=dtype, smooth=smooth)
                 self.append(replace(net, excused=tuple(excused.split())))
             return build
 

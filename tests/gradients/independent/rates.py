@@ -14,7 +14,7 @@ import torch
 
 import mltest
 from tests.gradients.independent.case import Case
-from tests.gradients.independent.cases import CASES
+from tests.gradients.independent.cases import CASES, SECOND
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ def _show(v: Verdict) -> None:
 
 def main(word: str = "") -> None:
     verdicts = []
-    for case in CASES:
+    for case in [*CASES, *SECOND]:
         if word in str(case):
             verdicts.append(judge(case))
             _show(verdicts[-1])
