@@ -41,11 +41,13 @@ class Change:
     fresh_start: bool = False  # initial parameters drawn anew by each layer's own rule
     scaled_inputs: bool = False  # features to mean 0 and spread 1
     scaled_targets: bool = False  # targets of a regression likewise
-    epochs: int = 0  # so many in place of the program's own
+    one_batch: bool = False  # every step is given the first batch: can it be learnt by heart?
+    reseeded: int = 0  # random draws from the seed so many further on: starts, order of rows, dropout
 
     @property
-    def nothing(self) -> bool:
-        return self == Change()
+    def looked_at(self) -> bool:
+        """Whether the layers are looked at as well: other interventions are judged by their score alone."""
+        return self in (Change(), Change(reseeded=self.reseeded))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,8 +97,6 @@ class Moment:
     when: str  # "start", "epoch 1", "end"
     rows: int
     activations: tuple[ActivationSeen, ...]
-    output_spread: float  # over rows, about the mean row
-    output_size: float
 
 
 @dataclass(frozen=True)
@@ -116,9 +116,7 @@ class GradientUse:
     step: int
     used: float  # norm
     contributed: float  # norm since the last step
-    cosine: float
     stale: bool  # the one before is in it still
-    clipped_by_scaler: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -180,9 +178,7 @@ class LossFacts:
 class Observed:
     """All that was seen of one run."""
 
-    framework: str
     task: Task
-    epochs_planned: int
     change: Change = field(default_factory=Change)
     seed: int = 0
     train: Rows | None = None
@@ -219,6 +215,7 @@ class Observed:
     dropout: float = 0.0
     dropout_layer: str = ""  # the one with the largest rate
     seen_inputs: tuple[Array, Array] | None = None  # what reached the model in step and in predict, (rows, features)
+    first_input: Array | None = None  # what reached the first weights in the first step, (rows, features)
     predictions: tuple[Array, Array | None] | None = None  # at the end, of training and validation rows
     non_finite: NonFinite | None = None
     raised: Raised | None = None

@@ -81,3 +81,10 @@ def score(output: Array, y: Array, task: Task) -> float:
             spread = float(np.mean((values - values.mean(axis=0)) ** 2))
         return 1 - error / spread if spread > 0 else float("nan")
     return float(np.mean(answer == classes(y, task)))
+
+
+def chance(y: Array, task: Task) -> float:
+    """The score of the best constant answer to these targets."""
+    if task == "regression":
+        return 0.0
+    return float(np.unique(classes(y, task), return_counts=True)[1].max() / classes(y, task).size)

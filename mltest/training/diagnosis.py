@@ -5,12 +5,14 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, replace
 
+from mltest.language import number, plural
 from mltest.language import translate as _
 from mltest.models.observing import Observed
 from mltest.results import Result
+from mltest.training.case import Case
 from mltest.training.pictures import pictures
 from mltest.training.registry import SYMPTOMS
-from mltest.training.symptom import Case, Symptom, Verdict
+from mltest.training.symptom import Symptom, Verdict
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,8 @@ def _as_result(one: Judged, case: Case, root: Judged | None, subject: str, repea
             because = root.symptom.id
     if verdict.outcome in ("passed", "skipped") and verdict.causes:
         verdict = replace(verdict, causes=())
+    if case.interventions.runs and (one is root or symptom.id == "learning"):
+        verdict = _with_cost(verdict, case)
     return Result(
         check=symptom.id, subject=subject, outcome=verdict.outcome, message=verdict.message,
         hint=verdict.hint if verdict.outcome in ("failed", "inconclusive") else "", location=verdict.location,
@@ -73,6 +77,19 @@ def _as_result(one: Judged, case: Case, root: Judged | None, subject: str, repea
         evidence=(*verdict.evidence, *pictures(symptom, verdict, case)), because=because, repeat=repeat,
         seed=case.seed, seconds=one.seconds,
     )  # fmt: skip
+
+
+def _with_cost(verdict: Verdict, case: Case) -> Verdict:
+    """A suspicion cost further runs: how many, and how many trainings all runs come to."""
+    runs, trainings = len(case.interventions.runs), case.interventions.cost
+    told = plural(
+        "To find out, the program was run once more, {trainings} trainings in all.",
+        "To find out, the program was run {runs} more times, {trainings} trainings in all.",
+        runs,
+    )
+    message = verdict.message + " " + told.format(runs=runs, trainings=number(trainings, 2))
+    measures = {**verdict.measures, "further_runs": float(runs), "trainings": trainings}
+    return replace(verdict, message=message, measures=measures)
 
 
 def _raised(observed: Observed, subject: str, repeat: str) -> list[Result]:

@@ -9,7 +9,8 @@ import numpy as np
 from mltest.evidence import Bars, Curve, Curves, Evidence, Grid, Marker
 from mltest.language import translate as _
 from mltest.models.observing import Array, Observed
-from mltest.training.symptom import Case, Symptom, Verdict
+from mltest.training.case import Case
+from mltest.training.symptom import Symptom, Verdict
 
 MOST_POINTS, MOST_CELLS = 300, 64
 LAYERED = {"dead_units", "saturation", "vanishing_gradient", "exploding_gradient", "initialisation", "finite_values",

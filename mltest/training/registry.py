@@ -3,7 +3,21 @@
 from __future__ import annotations
 
 from mltest.training.symptom import Symptom
-from mltest.training.symptoms import data, ending, gradients, losses, modes, numbers, statistics, structure
+from mltest.training.symptoms import (
+    data,
+    ending,
+    flow,
+    gradients,
+    labels,
+    losses,
+    modes,
+    numbers,
+    scales,
+    settings,
+    splits,
+    structure,
+    units,
+)
 
 SYMPTOMS: tuple[Symptom, ...] = (
     # of the data, and certain
@@ -25,25 +39,25 @@ SYMPTOMS: tuple[Symptom, ...] = (
     modes.TrainingInPredict(),
     modes.TinyNormalisedBatches(),
     # of the data, by statistics of their own
-    data.ShuffledLabels(),
-    data.Preprocessing(),
+    labels.ShuffledLabels(),
+    splits.Preprocessing(),
     data.Unshuffled(),
-    data.Leakage(),
-    data.LabelShift(),
+    splits.Leakage(),
+    splits.LabelShift(),
     # of the run
     numbers.NotFinite(),
-    statistics.InputScale(),
-    statistics.TargetScale(),
-    statistics.Initialisation(),
-    statistics.DeadUnits(),
-    statistics.Saturation(),
-    statistics.VanishingGradient(),
-    statistics.ExplodingGradient(),
-    statistics.GradientScale(),
-    statistics.RateHigh(),
-    statistics.RateLow(),
-    statistics.Regularisation(),
-    statistics.Capacity(),
+    scales.InputScale(),
+    scales.TargetScale(),
+    flow.Initialisation(),
+    units.DeadUnits(),
+    units.Saturation(),
+    flow.VanishingGradient(),
+    flow.ExplodingGradient(),
+    scales.GradientScale(),
+    settings.RateHigh(),
+    settings.RateLow(),
+    settings.Regularisation(),
+    settings.Capacity(),
     ending.ClassNeverPredicted(),
     ending.Overfit(),
     ending.Learning(),

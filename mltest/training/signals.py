@@ -12,6 +12,7 @@ from mltest.models.scoring import classes
 DEAD = 0.5  # share of a layer's units
 FLAT = 0.1  # slope over the largest slope, median
 TINY_RATIO = 1e-3  # relative gradient of the first layer over the last one's
+WILD = 2.5  # an epoch's loss over that of the label frequencies
 USUAL_UPDATE = 1e-2  # update over weight that trains well
 
 
@@ -75,13 +76,30 @@ def update_ratio(observed: Observed) -> float | None:
 
     A first step that kills every unit is followed by none at all, and one that diverges by absurd ones.
     """
-    early = [step for step in observed.steps if step.step < 2]
-    if not early:
+    return _largest_ratio(observed, 2)
+
+
+def largest_update(observed: Observed) -> float | None:
+    """The same over all steps that were looked at: a rate that is warmed up starts small on purpose."""
+    return _largest_ratio(observed, None)
+
+
+def _largest_ratio(observed: Observed, before: int | None) -> float | None:
+    chosen = [step for step in observed.steps if before is None or step.step < before]
+    if not chosen:
         return None
+    usual = usual_norms(observed)
     with np.errstate(divide="ignore", invalid="ignore"):
-        ratios = np.array([s.updates / np.maximum(s.weights, 1e-12) for s in early])
+        ratios = np.array([s.updates / np.maximum(s.weights, np.maximum(usual, 1e-12)) for s in chosen])
     ratios = ratios[np.isfinite(ratios) & (ratios < 1e6)]
     return float(ratios.max()) if len(ratios) else None
+
+
+def usual_norms(observed: Observed) -> Array:
+    """Half of each layer's weight norm under its own initial rule, 0 where unknown: a layer may start at zero."""
+    if not observed.steps or len(observed.layers) != len(observed.steps[0].weights):
+        return np.zeros(1)
+    return np.array([0.5 * (layer.usual_scale or 0.0) * layer.units**0.5 for layer in observed.layers])
 
 
 def growth(observed: Observed) -> float | None:
@@ -125,8 +143,10 @@ def odd_start(observed: Observed) -> tuple[WeightLayer, float] | None:
 
 
 def input_scale(observed: Observed) -> tuple[float, float] | None:
-    """Largest size of a feature, and largest over smallest spread, of what reaches the model."""
-    x = observed.seen_inputs[0] if observed.seen_inputs is not None else None
+    """Largest size of a feature, and largest over middle spread, of what reaches the first weights, else the model."""
+    x = observed.first_input
+    if x is None and observed.seen_inputs is not None:
+        x = observed.seen_inputs[0]
     if x is None and observed.train is not None:
         x = observed.train.x.reshape(len(observed.train.x), -1)
     if x is None or x.dtype.kind != "f" or not np.all(np.isfinite(x)):
@@ -194,6 +214,18 @@ def rises(observed: Observed) -> bool:
         return observed.non_finite is not None
     tail, head = float(np.median(losses[-max(4, len(losses) // 5) :])), float(losses[0])
     return bool(observed.non_finite is not None or tail > 1.1 * head or losses.max() > 5 * abs(head) + 1e-9)
+
+
+def runs_wild(observed: Observed) -> bool:
+    """First updates of the weights' own size, and an epoch's loss far above that of guessing: it overshot.
+
+    Such a run may yet answer well in the end, and would have done so sooner and better at a smaller rate.
+    """
+    ratio, guessing = update_ratio(observed), chance_loss(observed)
+    losses = [epoch.loss for epoch in observed.epochs]
+    if ratio is None or guessing is None or not is_cross_entropy(observed) or not losses:
+        return False
+    return bool(ratio > 0.5 and np.nanmax(losses) > WILD * guessing)
 
 
 def falling_still(observed: Observed) -> bool:

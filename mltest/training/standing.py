@@ -8,7 +8,7 @@ import numpy as np
 
 from mltest.models.observing import Array, Observed, Rows, Task
 from mltest.models.scoring import classes, decide
-from mltest.training.yardstick import Reference, references
+from mltest.training.yardstick import Reference, rebuilt, references
 
 SIGMAS = 3.0  # a shortfall below so many standard errors is noise
 SHORTFALL = 0.12  # of what the reference gains over chance
@@ -133,16 +133,25 @@ def yardstick(observed: Observed, seed: int) -> Yardstick | None:
     if task == "regression" and train.y.size and not np.all(np.isfinite(train.y.astype(float))):
         return None
     if validation is not None and validation.x.shape[1:] == train.x.shape[1:] and len(validation.y) >= FEWEST_ROWS:
-        found = references(train.x, train.y, validation.x, validation.y, task, seed)
-        return _yardstick(task, train, validation, "validation", found, None)
+        found = _references(observed, train.x, train.y, validation, seed)
+        return _yardstick(task, train, validation, "validation", found, None) if found else None
     if len(train.y) < 2 * FEWEST_ROWS:
         return None
     # Without validation rows the model is scored on rows it has seen, and the reference on rows it has not: a model
     # that falls short even so has not learnt.
     held = np.random.default_rng(seed).permutation(len(train.y)) % 3 == 0
     part = Rows(x=train.x[held], y=train.y[held], batch=train.batch[held])
-    found = references(train.x[~held], train.y[~held], part.x, part.y, task, seed)
-    return _yardstick(task, train, part, "training", found, np.flatnonzero(held))
+    found = _references(observed, train.x[~held], train.y[~held], part, seed)
+    return _yardstick(task, train, part, "training", found, np.flatnonzero(held)) if found else None
+
+
+def _references(observed: Observed, x: Array, y: Array, rows: Rows, seed: int) -> list[Reference]:
+    """The simple references; of a model that rebuilds its input, one that is as narrow, or none."""
+    if observed.task == "regression" and x.shape == y.shape and x.ndim > 1 and np.array_equal(x, y):
+        widths = [layer.units for layer in observed.layers[:-1] if layer.units]
+        one = rebuilt(x, rows.x, min(widths, default=0))
+        return [one] if one is not None else []
+    return references(x, y, rows.x, rows.y, observed.task, seed)
 
 
 def _yardstick(

@@ -5,17 +5,13 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from mltest.evidence import Evidence
-from mltest.models.observing import Observed
+from mltest.language import translate as _
 from mltest.results import Outcome
+from mltest.training.case import Case
 from mltest.training.causes import CAUSES
-from mltest.training.interventions import Interventions
-from mltest.training.standing import Standing, Yardstick
-
-if TYPE_CHECKING:
-    from mltest.training.root import Root
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,34 +31,6 @@ class Verdict:
     def __post_init__(self) -> None:
         unknown = set(self.causes) - set(CAUSES)
         assert not unknown, f"no published cause: {unknown}"
-
-
-@dataclass
-class Case:
-    """All that symptoms judge: what was seen, where the run stands, and what interventions showed."""
-
-    observed: Observed
-    yardstick: Yardstick | None
-    standing: Standing | None
-    interventions: Interventions
-    seed: int
-    explained: bool = False  # a fault that is certain explains poor learning, so none is looked for
-    _root: Root | None = None
-    _sought: bool = False
-
-    @property
-    def root(self) -> Root | None:
-        """The root cause of poor learning, looked for once, by interventions where the program can be run again."""
-        if not self._sought:
-            from mltest.training.root import find_root
-
-            self._sought, self._root = True, find_root(self)
-        return self._root
-
-    @property
-    def gate(self) -> bool:
-        """Whether there is poor learning to explain: below a simple reference, or a run that broke down."""
-        return self.observed.non_finite is not None or (self.standing is not None and self.standing.gate)
 
 
 class Symptom(ABC):
@@ -105,8 +73,9 @@ class Symptom(ABC):
         )  # fmt: skip
 
     def doubts(self, message: str, *causes: str, measures: Mapping[str, float] | None = None) -> Verdict:
+        """An inconclusive verdict; its hint also says what else looks like this."""
         causes = causes or self.causes[:1]
-        return Verdict(
-            outcome="inconclusive", message=message, causes=causes[:3], hint=CAUSES[causes[0]].hint,
-            measures=measures or {},
-        )  # fmt: skip
+        hint = CAUSES[causes[0]].hint
+        if self.looks_like:
+            hint += " " + _("What else looks like it: {others}.").format(others=_(self.looks_like))
+        return Verdict(outcome="inconclusive", message=message, causes=causes[:3], hint=hint, measures=measures or {})

@@ -95,6 +95,21 @@ def references(x: Array, y: Array, x_test: Array, y_test: Array, task: Task, see
     return sorted(scored, key=lambda one: -one.score)
 
 
+def rebuilt(x: Array, x_test: Array, units: int) -> Reference | None:
+    """For a model whose targets are its inputs: what as many principal components keep as its narrowest layer has.
+
+    Copying the input is no reference there: the narrow layer is what it is for.
+    """
+    flat, test = x.reshape(len(x), -1).astype(float), x_test.reshape(len(x_test), -1).astype(float)
+    if not 0 < units < flat.shape[1]:
+        return None
+    mean = flat.mean(axis=0)
+    values, vectors = np.linalg.eigh((flat - mean).T @ (flat - mean))
+    kept = vectors[:, np.argsort(-values)[:units]]
+    answers = mean + (test - mean) @ kept @ kept.T
+    return Reference("as many principal components", answers, r_squared(answers, test))
+
+
 def r_squared(values: Array, truth: Array) -> float:
     """1 − squared error over that of the mean, over all outputs."""
     with np.errstate(over="ignore", invalid="ignore"):

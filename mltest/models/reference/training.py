@@ -1,9 +1,10 @@
-"""Runs a training program of `reference_net` and fills an `Observed`."""
+"""Runs training programs of `reference_net` and fills an `Observed`; interventions train as one population."""
 
 from __future__ import annotations
 
 import time
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,20 +16,22 @@ from mltest.models.observing import (
     Change,
     EpochSeen,
     LossFacts,
-    Moment,
     NonFinite,
     Observed,
     Program,
     Rows,
     StepSeen,
     Task,
-    WeightLayer,
 )
+from mltest.models.reference.looking import affine, first_input, layers_of, moment, symmetric, weight_names
 from mltest.models.scoring import score
-from mltest.models.units import look
 
+# The names that signals know losses by.
+LOSSES = {"SoftmaxCrossEntropy": "cross_entropy", "BinaryCrossEntropy": "binary_cross_entropy_with_logits",
+          "MeanSquaredError": "mse_loss"}  # fmt: skip
 KEPT_ROWS = 4_096
 CLOSE_STEPS = 10
+BATCH_ROWS = 32  # of one batch that is to be learnt by heart
 
 
 def observe(program: Program, change: Change, seed: int) -> Observed:
@@ -37,245 +40,254 @@ def observe(program: Program, change: Change, seed: int) -> Observed:
     Raises:
         InvalidInput: the program has a step of its own, or its data is no pair of arrays.
     """
-    return _Run(program, change, seed).observed()
+    plan = _Plan(program, change, seed)
+    if change.looked_at:
+        return _whole(plan)
+    return _described(plan, _fitted([plan])[0])
 
 
-class _Run:
-    """One program with one change: what it starts from, and what is seen of it."""
+def observe_many(program: Program, changes: Sequence[Change], seed: int) -> list[Observed]:
+    """One run with each change, all of them members of one population."""
+    plans = [_Plan(program, change, seed) for change in changes]
+    return [_described(plan, fitted) for plan, fitted in zip(plans, _fitted(plans), strict=True)]
+
+
+class _Plan:
+    """One program with one change: what it starts from, and on what it is trained."""
 
     def __init__(self, program: Program, change: Change, seed: int) -> None:
         if program.step is not None or program.predict is not None:
             raise InvalidInput("Training: step and predict are not asked of an rn.Model. Leave them out.")
         self.started = time.perf_counter()
-        self.change, self.seed = change, seed
+        self.change, self.seed = change, seed + change.reseeded
         self.network = program.model.network
         self.loss_name = type(self.network.loss).__name__
         self.task: Task = {"SoftmaxCrossEntropy": "classification", "BinaryCrossEntropy": "binary"}.get(
             self.loss_name, "regression"
         )  # type: ignore[assignment]
         self.start = {name: np.array(value) for name, value in program.model.parameters.items()}
-        if change.fresh_start:
-            drawn = self.network.initial_parameters(seed=seed)
-            self.start = {name: drawn[name].astype(value.dtype) for name, value in self.start.items()}
         self.x, self.y = _pair(program.train, "train")
         self.validation = None if program.validation is None else _pair(program.validation, "validation")
-        self.given = self.x, self.y, self.validation
         self.optimizer = program.optimizer if program.optimizer is not None else rn.SGD()
-        if not isinstance(self.optimizer, rn.SGD.__mro__[1]):
+        if not isinstance(self.optimizer, rn.Optimizer):
             raise InvalidInput(
                 f"Training: optimizer is {self.optimizer!r:.80} of type {type(self.optimizer).__name__}; an rn.Model "
                 "needs an optimiser of reference_net, such as rn.SGD(learning_rate=0.01)."
             )
-        self.epochs = change.epochs or program.epochs
-        self.batch_size = program.batch_size
+        self.epochs, self.batch_size = program.epochs, program.batch_size
+        self.given = self.x, self.y, self.validation
+        self.scale_y = (0.0, 1.0)
         self._alter()
+
+    @property
+    def steps_an_epoch(self) -> int:
+        return -(-len(self.y) // self.batch_size)
 
     def _alter(self) -> None:
         change = self.change
         self.optimizer = replace(self.optimizer, learning_rate=np.asarray(self.optimizer.learning_rate) * change.rate)
+        if change.fresh_start:
+            drawn = self.network.initial_parameters(seed=self.seed)
+            self.start = {name: drawn[name].astype(value.dtype) for name, value in self.start.items()}
         if change.unregularised:
             if hasattr(self.optimizer, "weight_decay"):
                 self.optimizer = replace(self.optimizer, weight_decay=0.0)
             layers = tuple(replace(x, rate=0.0) if isinstance(x, rn.Dropout) else x for x in self.network.layers)
             self.network = replace(self.network, layers=layers)
-        self.scale_y = (0.0, 1.0)
         if change.scaled_inputs:
-            axes = 0 if self.x.ndim == 2 else tuple(range(self.x.ndim))
-            mean, spread = self.x.mean(axis=axes), self.x.std(axis=axes)
-            spread = np.where(spread > 1e-12, spread, 1.0)
-            self.x = (self.x - mean) / spread
-            if self.validation is not None:
-                self.validation = (self.validation[0] - mean) / spread, self.validation[1]
+            self._scale_inputs()
         if change.scaled_targets and self.task == "regression":
-            mean, spread = float(self.y.mean()), float(self.y.std()) or 1.0
-            self.scale_y = mean, spread
-            self.y = (self.y - mean) / spread
+            self.scale_y = float(self.y.mean()), float(self.y.std()) or 1.0
+            self.y = (self.y - self.scale_y[0]) / self.scale_y[1]
+        if change.one_batch:
+            self.epochs *= self.steps_an_epoch
+            self.batch_size = min(self.batch_size, BATCH_ROWS)
+            self.x, self.y = self.x[: self.batch_size], self.y[: self.batch_size]
+            self.given = self.x, self.y, None
+            self.validation = None
 
-    def observed(self) -> Observed:
-        """First one epoch with an eye on each step, then the whole."""
-        close: list[StepSeen] = []
-        after: dict[str, Array] = {}
-        if self.change.nothing:
-            after = self._first_epoch(close)
-        history = self._fit(self.epochs, None)
-        observed = self._seen(history)
-        observed.steps = close
-        if self.change.nothing:
-            observed.moments = self._moments(after, history.parameters)
-            if bool(np.any(history.diverged)):
-                observed.non_finite = self._locate(observed)
-        return observed
+    def _scale_inputs(self) -> None:
+        axes = 0 if self.x.ndim == 2 else tuple(range(self.x.ndim))
+        mean, spread = self.x.mean(axis=axes), self.x.std(axis=axes)
+        spread = np.where(spread > 1e-12, spread, 1.0)
+        self.x = (self.x - mean) / spread
+        if self.validation is not None:
+            self.validation = (self.validation[0] - mean) / spread, self.validation[1]
 
-    def _fit(self, epochs: int, watch: Any) -> Any:
+    def fit(self, epochs: int, watch: Any = None) -> Any:
         return rn.fit(
             self.network, self.start, self.x, self.y, optimizer=self.optimizer, epochs=epochs, seed=self.seed,
             batch_size=self.batch_size, validation=self.validation, observe=watch,
         )  # fmt: skip
 
-    def _first_epoch(self, close: list[StepSeen]) -> dict[str, Array]:
-        names = self.weight_names()
-        self.facts = LossFacts(names=(self.loss_name,))
-
-        def watch(step: Any) -> None:
-            if not close:
-                self.facts.first_loss = float(np.asarray(step.passed.loss).reshape(-1)[0])
-            if len(close) < CLOSE_STEPS:
-                close.append(StepSeen(
-                    len(close),
-                    np.array([np.linalg.norm(step.passed.gradients[n]) for n in names]),
-                    np.array([np.linalg.norm(step.before[n]) for n in names]),
-                    np.array([np.linalg.norm(step.parameters[n] - step.before[n]) for n in names]),
-                ))  # fmt: skip
-
-        return dict(self._fit(1, watch).parameters)
-
-    def weight_names(self) -> list[str]:
-        return [name for name in self.network.parameter_shapes if name.endswith(".weight")]
-
-    def _seen(self, history: Any) -> Observed:
-        parameters = dict(history.parameters)
-        model = rn.Model(self.network, parameters)
-        losses = [float(v) for v in history.loss]
-        done = int(history.epochs)
-        observed = Observed(
-            framework="reference_net", task=self.task, epochs_planned=self.epochs, change=self.change, seed=self.seed,
-            train=_rows(*self.given[:2]), validation=None if self.given[2] is None else _rows(*self.given[2]),
-            layers=self._layers(), losses=losses[:done],
-            normalised=any(isinstance(layer, rn.BatchNorm) for layer in self.network.layers),
-            adaptive=isinstance(self.optimizer, rn.Adam), loss=getattr(self, "facts", None),
-            rates=[float(np.mean(self.optimizer.learning_rate))] * done,
-            optimizer_steps=done * -(-len(self.y) // self.batch_size),
-            weight_decay=float(np.mean(getattr(self.optimizer, "weight_decay", 0.0))),
-        )  # fmt: skip
-        observed.ordered = observed.train
-        observed.symmetric = self._symmetric(parameters)
-        observed.affine = self._affine()
-        if bool(history.diverged):
-            observed.stopped = "the loss is not finite"
-            observed.non_finite = NonFinite("loss", "", "", 0.0, done, done)
-        else:
-            observed.predictions = (
-                self._answers(model, self.x[:KEPT_ROWS]),
-                None if self.validation is None else self._answers(model, self.validation[0][:KEPT_ROWS]),
-            )
-        train_score = float("nan")
-        if observed.predictions is not None and observed.train is not None:
-            train_score = score(observed.predictions[0], observed.train.y, self.task)
-        self._epochs(observed, history, done, train_score)
-        observed.seconds = time.perf_counter() - self.started
-        return observed
-
-    def _epochs(self, observed: Observed, history: Any, done: int, train_score: float) -> None:
-        columns = [getattr(history, n) for n in ("loss", "accuracy", "validation_accuracy", "validation_loss")]
-        for epoch in range(done):
-            loss, accuracy, validation, validation_loss = (float(column[epoch]) for column in columns)
-            observed.epochs.append(
-                EpochSeen(
-                    epoch=epoch + 1, loss=loss, train_score=train_score if epoch == done - 1 else accuracy,
-                    validation_score=validation, validation_loss=validation_loss,
-                    rate=observed.rates[0] if observed.rates else float("nan"), weights=float("nan"),
-                )
-            )  # fmt: skip
-
-    def _answers(self, model: Any, x: Array) -> Array:
-        scores = np.asarray(model.scores(x))
+    def answers(self, parameters: dict[str, Array], x: Array) -> Array:
+        scores = np.asarray(self.network.forward(parameters, x[:KEPT_ROWS]))
         if self.task == "regression":
             scores = scores * self.scale_y[1] + self.scale_y[0]
             return scores[:, 0] if self.given[1].ndim == 1 and scores.ndim == 2 and scores.shape[1] == 1 else scores
         return scores[:, 0] if self.task == "binary" and scores.ndim == 2 and scores.shape[1] == 1 else scores
 
-    def _layers(self) -> tuple[WeightLayer, ...]:
-        found = []
-        for name in self.weight_names():
-            layer = name.rpartition(".")[0]
-            weight = self.start[name].reshape(-1, self.start[name].shape[-1])  # (inputs, units)
-            bias = self.start.get(f"{layer}.bias")
-            found.append(
-                WeightLayer(
-                    name=layer, kind=layer.rstrip("0123456789"), units=weight.shape[1], inputs=weight.shape[0],
-                    scale=float(np.sqrt((weight**2).mean() * weight.shape[0])), usual_scale=float(np.sqrt(2)),
-                    bias=float(np.abs(bias).max()) if bias is not None and bias.size else 0.0, usual_bias=0.1,
-                    equal_units=weight.shape[1] > 1 and bool((weight == weight[:, :1]).all()),
-                )
-            )  # fmt: skip
-        return tuple(found)
 
-    def _symmetric(self, end: dict[str, Array]) -> tuple[str, ...]:
-        names = []
-        for layer in self._layers()[:-1]:
-            weight = end[f"{layer.name}.weight"].reshape(-1, layer.units)
-            spread = float(np.abs(weight - weight[:, :1]).max())
-            if layer.equal_units and not spread > 1e-6 * float(np.abs(weight).max()):
-                names.append(layer.name)
-        return tuple(names)
+@dataclass(frozen=True)
+class _Fitted:
+    """One member of a training, as a training of its own."""
 
-    def _affine(self) -> bool | None:
-        if len(self.weight_names()) < 2 or len(self.x) < 4:
-            return None
-        rows = self.x[: 2 * (min(len(self.x), 64) // 2)]
-        first, second = rows[: len(rows) // 2], rows[len(rows) // 2 :]
-        a, b, middle = (
-            np.asarray(self.network.forward(self.start, part)) for part in (first, second, (first + second) / 2)
-        )
-        spread = float(np.concatenate([a, b]).std(axis=0).max())
-        if not spread > 0 or not np.isfinite(middle).all():
-            return None
-        precision = 1e-4 if middle.dtype == np.float32 else 1e-9
-        return bool(np.abs(middle - (a + b) / 2).max() <= precision * max(spread, float(np.abs(a).max()) * 1e-2))
+    parameters: dict[str, Array]
+    curves: dict[str, Array]  # loss, accuracy, validation_accuracy, validation_loss: (epochs,)
+    epochs: int
+    diverged: bool
 
-    def _moments(self, after: dict[str, Array], end: dict[str, Array]) -> tuple[Moment, ...]:
-        rows = self.x[:2048]
-        with np.errstate(all="ignore"):
-            return tuple(
-                self._moment(parameters, rows, when)
-                for when, parameters in (("start", self.start), ("epoch 1", after), ("end", end)) if parameters
-            )  # fmt: skip
 
-    def _moment(self, parameters: dict[str, Array], rows: Array, when: str) -> Moment:
-        trace = self.network.activations(parameters, rows)
-        seen = []
-        feeding, before = "", rows
-        for name, layer in self.network.named_layers():
-            out = trace[name]
-            kind = {"ReLU": "relu", "Sigmoid": "sigmoid", "Tanh": "tanh"}.get(type(layer).__name__)
-            if layer.parameter_shapes() and not isinstance(layer, rn.BatchNorm):
-                feeding = name
-            elif kind is not None:
-                seen.append(look(feeding, kind, before, out))
-            before = out
-        output = np.asarray(before, dtype=float).reshape(len(rows), -1)
-        return Moment(
-            when=when, rows=len(rows), activations=tuple(seen),
-            output_spread=float(np.sqrt(((output - output.mean(axis=0)) ** 2).mean())),
-            output_size=float(np.sqrt((output**2).mean())),
+CURVES = ("loss", "accuracy", "validation_accuracy", "validation_loss")
+
+
+def _fitted(plans: list[_Plan]) -> list[_Fitted]:
+    """All plans trained as one population: they share network, data's shape and optimiser; numbers may differ."""
+    first = plans[0]
+    if len(plans) == 1:
+        return [_member(first.fit(first.epochs), None)]
+    settings = {
+        name: np.array([float(np.mean(getattr(plan.optimizer, name))) for plan in plans])
+        for name in ("learning_rate", "weight_decay") if hasattr(first.optimizer, name)
+    }  # fmt: skip
+    history = rn.fit(
+        replace(first.network, layers=_layers_of_members([plan.network for plan in plans])),
+        {name: np.stack([plan.start[name] for plan in plans]) for name in first.start},
+        _stacked([plan.x for plan in plans]), _stacked([plan.y for plan in plans]),
+        optimizer=replace(first.optimizer, **settings), epochs=first.epochs, batch_size=first.batch_size,
+        seed=np.array([plan.seed for plan in plans]),
+    )  # fmt: skip
+    return [_member(history, number) for number in range(len(plans))]
+
+
+def _layers_of_members(networks: list[Any]) -> tuple[Any, ...]:
+    """The layers, with one dropout rate a member."""
+    return tuple(
+        replace(same[0], rate=np.array([float(np.mean(layer.rate)) for layer in same]))
+        if isinstance(same[0], rn.Dropout) else same[0]
+        for same in zip(*(network.layers for network in networks), strict=True)
+    )  # fmt: skip
+
+
+def _stacked(arrays: list[Array]) -> Array:
+    """Shared where all are one array, else one a member."""
+    return arrays[0] if all(array is arrays[0] for array in arrays) else np.stack(arrays)
+
+
+def _member(history: Any, number: int | None) -> _Fitted:
+    def of(values: Any) -> Array:
+        return np.asarray(values) if number is None else np.asarray(values)[..., number]
+
+    parameters = {n: v if number is None else v[number] for n, v in history.parameters.items()}
+    curves = {name: of(getattr(history, name)) for name in CURVES}
+    return _Fitted(parameters, curves, int(of(history.epochs)), bool(of(history.diverged)))
+
+
+# -- what is seen of a run
+
+
+def _whole(plan: _Plan) -> Observed:
+    """First one epoch with an eye on each step, then the whole."""
+    close: list[StepSeen] = []
+    facts = LossFacts(names=(LOSSES.get(plan.loss_name, plan.loss_name),))
+    after = _first_epoch(plan, close, facts)
+    fitted = _member(plan.fit(plan.epochs), None)
+    observed = _described(plan, fitted)
+    observed.loss, observed.steps = facts, close
+    observed.affine = affine(plan.network, plan.start, plan.x)
+    observed.first_input = first_input(plan.network, plan.start, plan.x)
+    observed.moments = tuple(
+        moment(plan.network, parameters, plan.x, when)
+        for when, parameters in (("start", plan.start), ("epoch 1", after), ("end", fitted.parameters)) if parameters
+    )  # fmt: skip
+    if fitted.diverged:
+        observed.non_finite = _locate(plan, fitted.epochs)
+    return observed
+
+
+def _first_epoch(plan: _Plan, close: list[StepSeen], facts: LossFacts) -> dict[str, Array]:
+    names = weight_names(plan.network)
+
+    def watch(step: Any) -> None:
+        if not close:
+            facts.first_loss = float(np.asarray(step.passed.loss).reshape(-1)[0])
+        if len(close) < CLOSE_STEPS:
+            close.append(StepSeen(
+                len(close),
+                np.array([np.linalg.norm(step.passed.gradients[n]) for n in names]),
+                np.array([np.linalg.norm(step.before[n]) for n in names]),
+                np.array([np.linalg.norm(step.parameters[n] - step.before[n]) for n in names]),
+            ))  # fmt: skip
+
+    return dict(plan.fit(1, watch).parameters)
+
+
+def _described(plan: _Plan, fitted: _Fitted) -> Observed:
+    done, x, y, validation = fitted.epochs, *plan.given
+    layers = layers_of(plan.network, plan.start)
+    observed = Observed(
+        task=plan.task, change=plan.change, seed=plan.seed, train=_rows(x, y),
+        validation=None if validation is None else _rows(*validation), layers=layers,
+        losses=[float(v) for v in fitted.curves["loss"][:done]],
+        normalised=any(isinstance(layer, rn.BatchNorm) for layer in plan.network.layers),
+        adaptive=isinstance(plan.optimizer, rn.Adam), rates=[float(np.mean(plan.optimizer.learning_rate))] * done,
+        optimizer_steps=done * plan.steps_an_epoch,
+        weight_decay=float(np.mean(getattr(plan.optimizer, "weight_decay", 0.0))),
+        symmetric=symmetric(layers, fitted.parameters),
+    )  # fmt: skip
+    observed.ordered = observed.train
+    if fitted.diverged:
+        observed.stopped = "the loss is not finite"
+        observed.non_finite = NonFinite("loss", "", "", 0.0, done, done)
+    else:
+        held = None if plan.validation is None else plan.answers(fitted.parameters, plan.validation[0])
+        observed.predictions = (plan.answers(fitted.parameters, plan.x), held)
+    _note_epochs(observed, fitted)
+    observed.seconds = time.perf_counter() - plan.started
+    return observed
+
+
+def _note_epochs(observed: Observed, fitted: _Fitted) -> None:
+    scored = float("nan")
+    if observed.predictions is not None and observed.train is not None:
+        scored = score(observed.predictions[0], observed.train.y, observed.task)
+    for epoch in range(fitted.epochs):
+        loss, accuracy, validation, validation_loss = (float(fitted.curves[name][epoch]) for name in CURVES)
+        observed.epochs.append(
+            EpochSeen(
+                epoch=epoch + 1, loss=loss, train_score=scored if epoch == fitted.epochs - 1 else accuracy,
+                validation_score=validation, validation_loss=validation_loss, rate=observed.rates[0],
+                weights=float("nan"),
+            )
         )  # fmt: skip
 
-    def _locate(self, observed: Observed) -> NonFinite:
-        """The first step whose outputs, losses or gradients are not finite, and the layer where that begins."""
-        found: list[NonFinite] = []
-        counted = [0]
 
-        def watch(step: Any) -> None:
-            counted[0] += 1
-            if found:
-                return
-            largest = float(np.abs(self.x).max())
-            for name, out in step.passed.outputs.items():
-                if not np.isfinite(out).all():
-                    found.append(NonFinite("forward", name, name, largest, counted[0], step.epoch + 1))
-                    return
-                largest = float(np.abs(out).max())
-            if not np.isfinite(step.passed.losses).all():
-                found.append(NonFinite("loss", "", self.loss_name, largest, counted[0], step.epoch + 1))
-                return
-            for name in reversed(list(step.passed.gradients)):
-                if not np.isfinite(step.passed.gradients[name]).all():
-                    layer = name.rpartition(".")[0]
-                    found.append(NonFinite("gradient", layer, layer, largest, counted[0], step.epoch + 1))
-                    return
+def _locate(plan: _Plan, epochs: int) -> NonFinite:
+    """The first step whose outputs, losses or gradients are not finite, and the layer where that begins."""
+    found: list[NonFinite] = []
+    counted = [0]
 
-        self._fit(min(self.epochs, len(observed.losses) + 1), watch)
-        return found[0] if found else NonFinite("loss", "", self.loss_name, 0.0, counted[0], len(observed.losses))
+    def watch(step: Any) -> None:
+        counted[0] += 1
+        if found:
+            return
+        largest = float(np.abs(plan.x).max())
+        for name, out in step.passed.outputs.items():
+            if not np.isfinite(out).all():
+                found.append(NonFinite("forward", name, name, largest, counted[0], step.epoch + 1))
+                return
+            largest = float(np.abs(out).max())
+        if not np.isfinite(step.passed.losses).all():
+            found.append(NonFinite("loss", "", plan.loss_name, largest, counted[0], step.epoch + 1))
+            return
+        for name in reversed(list(step.passed.gradients)):
+            if not np.isfinite(step.passed.gradients[name]).all():
+                layer = name.rpartition(".")[0]
+                found.append(NonFinite("gradient", layer, layer, largest, counted[0], step.epoch + 1))
+                return
+
+    plan.fit(min(plan.epochs, epochs + 1), watch)
+    return found[0] if found else NonFinite("loss", "", plan.loss_name, 0.0, counted[0], epochs)
 
 
 def _pair(data: Any, name: str) -> tuple[Array, Array]:

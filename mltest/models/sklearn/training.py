@@ -17,6 +17,7 @@ from mltest.models.observing import (
     Array,
     Change,
     EpochSeen,
+    LossFacts,
     Moment,
     NonFinite,
     Observed,
@@ -31,6 +32,9 @@ from mltest.models.scoring import score
 from mltest.models.units import look
 
 KEPT_ROWS = 4_096
+CLOSE_STEPS = 10
+BATCH_ROWS = 32  # of one batch that is to be learnt by heart
+MOST_EPOCHS = 2_000
 ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
     "relu": lambda z: np.maximum(z, 0),
     "tanh": np.tanh,
@@ -70,6 +74,8 @@ class _Fit:
         self.estimator = clone(program.model)
         if self.estimator.random_state is None:
             self.estimator.set_params(random_state=seed)
+        if change.reseeded and isinstance(self.estimator.random_state, int):
+            self.estimator.set_params(random_state=self.estimator.random_state + change.reseeded)
         self._alter()
         self.observed = self._run()
 
@@ -80,8 +86,8 @@ class _Fit:
             estimator.set_params(learning_rate="constant")
         if change.unregularised:
             estimator.set_params(alpha=0.0)
-        if change.epochs:
-            estimator.set_params(max_iter=change.epochs)
+        if change.one_batch:
+            self._keep_one_batch()
         if change.scaled_inputs:
             mean, spread = self.x.mean(axis=0), self.x.std(axis=0)
             spread = np.where(spread > 1e-12, spread, 1.0)
@@ -92,13 +98,26 @@ class _Fit:
             self.shift, self.scale = float(self.y.mean()), float(self.y.std()) or 1.0
             self.y = (self.y - self.shift) / self.scale
 
+    def _keep_one_batch(self) -> None:
+        """As many steps as before, all on the first rows: each is an epoch then."""
+        rows = min(BATCH_ROWS, len(self.x))
+        epochs = self.estimator.max_iter * max(1, len(self.x) // self._batch_size())
+        self.x, self.y = self.x[:rows], self.y[:rows]
+        self.given, self.validation = (self.x, self.y, None), None
+        self.estimator.set_params(max_iter=min(epochs, MOST_EPOCHS), batch_size="auto", early_stopping=False)
+
+    def _batch_size(self) -> int:
+        size = self.estimator.batch_size
+        return min(200, len(self.x)) if size == "auto" else max(1, min(int(size), len(self.x)))
+
     def _run(self) -> Observed:
         observed = Observed(
-            framework="sklearn", task=self.task, epochs_planned=self.estimator.max_iter, change=self.change,
+            task=self.task, change=self.change,
             seed=self.seed, train=self._rows(*self.given[:2]), adaptive=self.estimator.solver == "adam",
             validation=None if self.given[2] is None else self._rows(*self.given[2]),
         )  # fmt: skip
         observed.ordered = observed.train
+        observed.loss = LossFacts(names=("cross_entropy" if self.classifies else "mse_loss",))
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # that it has not converged is judged here
@@ -131,9 +150,11 @@ class _Fit:
             WeightLayer(name=f"layer{i + 1}", kind="dense", units=w.shape[1], inputs=w.shape[0], scale=1.0)
             for i, w in enumerate(estimator.coefs_)
         )
-        observed.moments = (self._moment(self.x[:2048], "end"),)
-        if self.change.nothing and estimator.solver != "lbfgs":
-            observed.steps = [self._early_step()]
+        rows = self.x[:2048]
+        if self.change.looked_at and estimator.solver != "lbfgs":
+            observed.steps, start = self._early_steps()
+            observed.moments = (self._moment(*start, rows, "start"),)
+        observed.moments += (self._moment(estimator.coefs_, estimator.intercepts_, rows, "end"),)
         train = self._answers(self.x[:KEPT_ROWS])
         validation = None if self.validation is None else self._answers(self.validation[0][:KEPT_ROWS])
         observed.predictions = train, validation
@@ -151,17 +172,32 @@ class _Fit:
                 )
             )  # fmt: skip
 
-    def _early_step(self) -> StepSeen:
-        """The mean step of the second epoch, from fits of one and of two: single steps are not shown."""
-        fits = [clone(self.estimator).set_params(max_iter=epochs) for epochs in (1, 2)]
+    def _early_steps(self) -> tuple[list[StepSeen], tuple[Any, Any]]:
+        """The first steps, each a call of partial_fit, and the weights and biases that they start from."""
+        still, moving = clone(self.estimator).set_params(learning_rate_init=1e-300), clone(self.estimator)
+        for one in (still, moving):
+            one.set_params(early_stopping=False, batch_size="auto")
+        size, steps = self._batch_size(), []
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            first, second = (fit.fit(self.x, self.y).coefs_ for fit in fits)
-        size = min(200, len(self.x)) if self.estimator.batch_size == "auto" else self.estimator.batch_size
-        steps = max(1, len(self.x) // max(int(size), 1))
-        weights = np.array([np.linalg.norm(w) for w in first])
-        updates = np.array([np.linalg.norm(b - a) for a, b in zip(first, second, strict=True)]) / steps
-        return StepSeen(0, np.full(len(weights), np.nan), weights, updates)
+            before = self._step_of(still, 0, size)
+            start = before, still.intercepts_
+            for number in range(min(CLOSE_STEPS, max(1, len(self.x) // size))):
+                try:
+                    after = self._step_of(moving, number, size)
+                except ValueError:  # a weight is not finite any more
+                    break
+                weights = np.array([np.linalg.norm(w) for w in before])
+                updates = np.array([np.linalg.norm(b - a) for a, b in zip(before, after, strict=True)])
+                steps.append(StepSeen(number, np.full(len(weights), np.nan), weights, updates))
+                before = after
+        return steps, start
+
+    def _step_of(self, estimator: Any, number: int, size: int) -> list[Array]:
+        rows = slice(number * size, (number + 1) * size)
+        classes = {"classes": np.unique(self.y)} if self.classifies and number == 0 else {}
+        estimator.partial_fit(self.x[rows], self.y[rows], **classes)
+        return [weight.copy() for weight in estimator.coefs_]
 
     def _answers(self, x: Array) -> Array:
         answers = np.asarray(self.estimator.predict(x))
@@ -175,19 +211,16 @@ class _Fit:
         kept = slice(0, KEPT_ROWS)
         return Rows(x=x[kept], y=self._coded(y[kept]), batch=np.zeros(len(y[kept]), dtype=int))
 
-    def _moment(self, x: Array, when: str) -> Moment:
-        estimator, seen, out = self.estimator, [], np.asarray(x, dtype=float)
-        activation = ACTIVATIONS.get(estimator.activation, np.asarray)
+    def _moment(self, weights: list[Array], biases: list[Array], x: Array, when: str) -> Moment:
+        name, seen, out = self.estimator.activation, [], np.asarray(x, dtype=float)
+        activation = ACTIVATIONS.get(name, np.asarray)
         with np.errstate(over="ignore", invalid="ignore"):
-            for i, (weight, bias) in enumerate(zip(estimator.coefs_, estimator.intercepts_, strict=True)):
+            for i, (weight, bias) in enumerate(zip(weights[:-1], biases[:-1], strict=True)):
                 z = out @ weight + bias
-                out = activation(z) if i + 1 < len(estimator.coefs_) else z
-                if i + 1 < len(estimator.coefs_) and estimator.activation in KINDS:
-                    seen.append(look(f"layer{i + 1}", KINDS[estimator.activation], z, out))
-        return Moment(
-            when=when, rows=len(x), activations=tuple(seen), output_size=float(np.sqrt((out**2).mean())),
-            output_spread=float(np.sqrt(((out - out.mean(axis=0)) ** 2).mean())),
-        )  # fmt: skip
+                out = activation(z)
+                if name in KINDS:
+                    seen.append(look(f"layer{i + 1}", KINDS[name], z, out))
+        return Moment(when=when, rows=len(x), activations=tuple(seen))
 
 
 def _pair(data: Any, name: str) -> tuple[Array, Array]:

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from mltest.errors import InvalidInput
+from mltest.models.observing import Rows
 
 Batch = tuple[Any, Any]
 
@@ -115,3 +116,19 @@ def as_array(value: Any) -> Any | None:
     if isinstance(value, list):
         return np.asarray(value)
     return None
+
+
+def rows_of(kept: list[Batch], *, as_given: bool = False) -> Rows | None:
+    """Batches as rows of arrays, each with the number of its batch; None where they are no arrays of one shape."""
+    pairs = [(as_array(x), as_array(y)) for x, y in kept]
+    if not pairs or any(x is None or y is None or len(x) != len(y) for x, y in pairs):
+        return None
+    if len({(x.shape[1:], y.shape[1:]) for x, y in pairs if x is not None and y is not None}) != 1:
+        return None
+    numbers = np.concatenate([np.full(len(y), i) for i, (_, y) in enumerate(pairs) if y is not None])
+    return Rows(
+        x=np.concatenate([x for x, _ in pairs if x is not None]),
+        y=np.concatenate([y for _, y in pairs if y is not None]),
+        batch=numbers,
+        as_given=as_given,
+    )

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from mltest.models.observing import Moment, Observed, WeightLayer
-from mltest.models.torch.probing import is_affine, joined, probe
+from mltest.models.observing import Array, Moment, Observed, WeightLayer
+from mltest.models.torch.batches import as_array
+from mltest.models.torch.probing import first_tensor, is_affine, joined, probe
 from mltest.models.torch.structure import ADAPTIVE, NORMALISING, layer_of, membership
 from mltest.models.torch.watching import StepWatch
 from mltest.models.torch.witness import Seen, Witness, weight_owners
@@ -42,17 +43,31 @@ def structure_of(
     for name, value in holding.items():
         setattr(observed, name, value)
     _modes(observed, watch)
+    if observed.loss is not None and observed.loss.gradient_scale is not None:
+        observed.loss.gradient_scale /= watch.loss_scale
+    if seen is not None and seen.first_input is not None:
+        observed.first_input = _prepared(as_array(seen.first_input), watch)
     if seen is not None and watch.optimizer_steps:
         _reach(observed, watch, seen)
 
 
+def _prepared(first: Array | None, watch: StepWatch) -> Array | None:
+    """What reached the first weights, where the model makes something else of its input before them."""
+    if first is None or not watch.step_inputs:
+        return first
+    args, kwargs = watch.step_inputs[0]
+    given = as_array(first_tensor(args) if args else first_tensor(kwargs))
+    same = given is not None and given.size == first.size and np.array_equal(np.sort(given, None), np.sort(first, None))
+    return None if same else first
+
+
 def _modes(observed: Observed, watch: StepWatch) -> None:
-    observed.evaluating_in_step = watch.stepping.mostly_wrong()
-    if watch.predicting.right or watch.predicting.wrong:
-        observed.training_in_predict = watch.predicting.mostly_wrong()
-    if watch.values_a_channel:
-        observed.values_a_channel = float(np.median(watch.values_a_channel))
-        observed.normalising_layer = watch.normalising_layer
+    observed.evaluating_in_step = watch.modes.stepping.mostly_wrong()
+    if watch.modes.predicting.right or watch.modes.predicting.wrong:
+        observed.training_in_predict = watch.modes.predicting.mostly_wrong()
+    if watch.modes.values_a_channel:
+        observed.values_a_channel = float(np.median(watch.modes.values_a_channel))
+        observed.normalising_layer = watch.modes.normalising_layer
 
 
 def _reach(observed: Observed, watch: StepWatch, seen: Seen) -> None:
@@ -121,3 +136,18 @@ def load(inner: Any, state: list[Any]) -> None:
     with torch.no_grad():
         for tensor, value in zip((*inner.parameters(), *inner.buffers()), state, strict=True):
             tensor.copy_(value)
+
+
+def inputs_seen(watch: StepWatch) -> tuple[Array, Array] | None:
+    """What reached the model in steps and in predictions, as rows of features; None where they are no arrays."""
+    if not watch.step_inputs or not watch.predict_inputs:
+        return None
+    parts = []
+    for calls in (watch.step_inputs, watch.predict_inputs):
+        tensors = [first_tensor(args) if args else first_tensor(kwargs) for args, kwargs in calls]
+        arrays = [as_array(t) for t in tensors if t is not None]
+        if not arrays or len({a.shape[1:] for a in arrays if a is not None}) != 1:
+            return None
+        rows = np.concatenate([a for a in arrays if a is not None])
+        parts.append(rows.reshape(len(rows), -1))
+    return parts[0], parts[1]

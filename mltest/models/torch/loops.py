@@ -15,8 +15,8 @@ from mltest.models.torch.findings import moments_of, structure_of
 from mltest.models.torch.lossfacts import loss_facts
 from mltest.models.torch.nonfinite import Locator
 from mltest.models.torch.probing import first_tensor
+from mltest.models.torch.program import as_optimizers, evaluated
 from mltest.models.torch.structure import regularisation, unwrapped, weight_layers
-from mltest.models.torch.training import as_optimizers
 from mltest.models.torch.watching import StepWatch
 from mltest.models.torch.witness import Seen, Witness, weight_owners
 
@@ -129,7 +129,7 @@ class LoopWatch:
         y = self._targets()
         task = self.given_task or self._task(y)
         observed = Observed(
-            framework="torch", task=task, epochs_planned=1, seed=self.seed, losses=list(watch.losses),
+            task=task, seed=self.seed, losses=list(watch.losses),
             rates=watch.rates, uses=watch.uses, optimizer_steps=watch.optimizer_steps, non_finite=self.non_finite,
             stopped=self.doomed, ascends=watch.ascends,
         )  # fmt: skip
@@ -202,11 +202,4 @@ class LoopWatch:
     def _answer(self, x: Any) -> Any:
         if self.predict is not None:
             return self.predict(x)
-        modes = [(module, module.training) for module in self.inner.modules()]
-        self.inner.eval()
-        try:
-            with torch.no_grad():
-                return self.inner(*x) if isinstance(x, tuple) else self.inner(x)
-        finally:
-            for module, mode in modes:
-                module.training = mode
+        return evaluated(self.inner, x)

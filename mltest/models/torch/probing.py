@@ -44,15 +44,10 @@ def probe(model: Any, batches: Iterable[Inputs], when: str, *, normalise_by_batc
             outputs.append(first_tensor(output))
     if not outputs or outputs[0] is None:
         return None
-    rows = torch.cat([o.detach().float().reshape(len(o), -1) for o in outputs]) if outputs[0].ndim else None
-    if rows is None:
-        return None
     return Moment(
         when=when,
-        rows=len(rows),
+        rows=sum(len(output) for output in outputs if output.ndim),
         activations=tuple(_look(calls) for (number, layer, _), calls in sites.items() if layer and number <= 2),
-        output_spread=float((rows - rows.mean(0)).pow(2).mean().sqrt()),
-        output_size=float(rows.pow(2).mean().sqrt()),
     )
 
 

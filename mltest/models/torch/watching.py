@@ -1,13 +1,14 @@
 """Hooks around a torch loop: what each step of the optimiser used, which modes modules were in, what was finite.
 
-Everything is put back on leaving: hooks, and the one function of torch that is replaced while watching
-(`torch.autograd.backward`, through which every backward pass goes and which has no hook of its own).
+Everything is put back on leaving: hooks, and the two functions of torch that are replaced while watching because they
+have no hook of their own: `torch.autograd.backward`, through which every backward pass goes, and the `unscale_` of
+its scaler of half precision.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
@@ -15,19 +16,14 @@ import torch
 from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
 
 from mltest.models.observing import Change, GradientUse, StepSeen
+from mltest.models.torch.contributions import Contributions
 from mltest.models.torch.graph import output_path
+from mltest.models.torch.modes import ModeWatch
 from mltest.models.torch.probing import Inputs, first_tensor
-from mltest.models.torch.structure import (
-    BATCH_NORMALISING,
-    frozen_on_purpose,
-    held_by,
-    modes_of_interest,
-    unwrapped,
-)
+from mltest.models.torch.structure import held_by, unwrapped
 from mltest.models.torch.witness import weight_owners
 
 CLOSE_STEPS = 10  # so many first steps are compared with what backward passes contributed
-TRACKED_VALUES = 2_000_000  # parameters beyond so many values are left out of that comparison
 KEPT_ROWS = 2_048  # inputs of the model that are kept for probes
 
 
@@ -36,17 +32,6 @@ class Alarm:
     what: str  # "loss", "gradient"
     parameters: list[Any]  # before the step
     layer: str = ""  # whose gradient is not finite
-
-
-@dataclass
-class Modes:
-    """Names of modules in the wrong mode, by how often they were called in it and in the right one."""
-
-    wrong: dict[str, int] = field(default_factory=dict)
-    right: dict[str, int] = field(default_factory=dict)
-
-    def mostly_wrong(self) -> tuple[str, ...]:
-        return tuple(name for name, count in self.wrong.items() if count > self.right.get(name, 0) / 4)
 
 
 class StepWatch:
@@ -83,6 +68,7 @@ class StepWatch:
         self.losses: list[float] = []
         self.rates: list[float] = []
         self.last_loss = float("nan")
+        self.loss_scale = 1.0  # of a scaler of half precision, at its first step
         self.steps: list[StepSeen] = []
         self.uses: list[GradientUse] = []
         self.alarm: Alarm | None = None
@@ -90,41 +76,22 @@ class StepWatch:
         self.predict_inputs: list[Inputs] = []
         self.kept_rows = 0
         self.last_inputs: Inputs | None = None
-        self.stepping = Modes()
-        self.predicting = Modes()
-        self.values_a_channel: list[float] = []
-        self.normalising_layer = ""
         self.seen_optimizers: dict[int, Any] = {}
         self.ascends = False
         self.path: tuple[str, ...] = ()
         self.output: Any = None
+        self.output_path: tuple[str, ...] = ()
         self.output_gradient: Any = None
         self.without_gradient: list[str] = []
-        self._own = {id(p) for p in self.inner.parameters()}
-        self._names = {id(p): name for name, p in self.inner.named_parameters()}
-        owners = weight_owners(self.inner)
-        by_id = {id(p): p for p in self.inner.parameters()}
-        self.weights: dict[str, Any] = {}
-        for identity, layer in owners.items():
-            if layer not in self.weights or by_id[identity].numel() > self.weights[layer].numel():
-                self.weights[layer] = by_id[identity]
-        self._contributed: dict[int, Any] = {}
-        self._used_before: dict[int, Any] = {}  # by optimiser
+        self.contributions = Contributions(self.inner)
+        self.modes = ModeWatch(self.inner, self._in_step)
+        self.weights = _weights(self.inner)
+        self._parameters = list(self.inner.parameters())
+        self._own = {id(p) for p in self._parameters}
         self._before: dict[str, Any] | None = None
         self._first_rates: dict[tuple[int, int], float] = {}
         self._changed: list[tuple[dict[str, Any], str, Any]] = []
         self._removers: list[Any] = []
-        self._tracking: list[Any] = []
-        self._tracked = self._choose_tracked()
-        self._parameters = list(self.inner.parameters())
-
-    def _choose_tracked(self) -> list[Any]:
-        chosen, total = [], 0
-        for parameter in sorted(self.inner.parameters(), key=lambda p: int(p.numel())):
-            if parameter.requires_grad and total + parameter.numel() <= TRACKED_VALUES:
-                chosen.append(parameter)
-                total += parameter.numel()
-        return chosen
 
     # -- entering and leaving
 
@@ -135,38 +102,37 @@ class StepWatch:
             self.model.register_forward_pre_hook(self._before_forward, with_kwargs=True),
             self.model.register_forward_hook(self._after_forward),
         ]
-        self._interesting = modes_of_interest(self.model)
         if not self.compiled:
-            for name, module in self._interesting:
-                self._removers.append(module.register_forward_pre_hook(self._mode_hook(name, module)))
-        self._tracking = [p.register_hook(self._contribution_hook(id(p))) for p in self._tracked]
-        self._backward = torch.autograd.backward
+            self._removers += self.modes.watch()
+        self.contributions.watch()
+        self._backward, self._unscale = torch.autograd.backward, torch.amp.GradScaler.unscale_
         torch.autograd.backward = self._watched_backward
+        torch.amp.GradScaler.unscale_ = self._watched_unscale()
         return self
 
     def __exit__(self, *_: object) -> None:
         torch.autograd.backward = self._backward
-        for remover in self._removers + self._tracking:
+        torch.amp.GradScaler.unscale_ = self._unscale
+        for remover in self._removers:
             remover.remove()
+        self.contributions.close()
         self._undo_change()
-        self._removers, self._tracking = [], []
+        self._removers = []
 
     # -- forward
 
-    def _in_step(self) -> bool:
+    def _in_step(self) -> bool | None:
+        """Whether what is called now belongs to a step; None for a look at the model from inside of one."""
+        if self.phase == "step" and not torch.is_grad_enabled():
+            return None
         return self.phase != "predict" and torch.is_grad_enabled()
 
-    def _looking(self) -> bool:
-        """A look at the model from inside of a step, without gradients: it is neither training nor a prediction."""
-        return self.phase == "step" and not torch.is_grad_enabled()
-
     def _before_forward(self, _: Any, args: Any, kwargs: Any) -> None:
-        if self._looking():
-            return
         in_step = self._in_step()
+        if in_step is None:
+            return
         if self.compiled:
-            for name, module in self._interesting:
-                self._note_mode(name, module, in_step)
+            self.modes.note_all()
         if in_step:
             self.last_inputs = args, kwargs
         if in_step and self.kept_rows < KEPT_ROWS:
@@ -186,30 +152,9 @@ class StepWatch:
             tensor.register_hook(self._note_output_gradient)
             self.output_path = output_path(tensor)
 
-    output_path: tuple[str, ...] = ()
-
     def _note_output_gradient(self, gradient: Any) -> None:
         if self.output_gradient is None:
             self.output_gradient = gradient.detach().clone()
-
-    def _mode_hook(self, name: str, module: Any) -> Callable[[Any, Any], None]:
-        def hook(_: Any, args: Any) -> None:
-            if self._looking():
-                return
-            in_step = self._in_step()
-            self._note_mode(name, module, in_step)
-            if in_step and module.training and isinstance(module, BATCH_NORMALISING) and args:
-                channels = args[0].shape[1] if args[0].ndim > 1 else 1
-                self.values_a_channel.append(args[0].numel() / max(channels, 1))
-                self.normalising_layer = self.normalising_layer or name
-
-        return hook
-
-    def _note_mode(self, name: str, module: Any, in_step: bool) -> None:
-        modes = self.stepping if in_step else self.predicting
-        wrong = module.training is not in_step and not (in_step and frozen_on_purpose(module))
-        counts = modes.wrong if wrong else modes.right
-        counts[name] = counts.get(name, 0) + 1
 
     # -- backward
 
@@ -224,13 +169,15 @@ class StepWatch:
         self.backward_passes += 1
         return self._backward(tensors, *args, **kwargs)
 
-    def _contribution_hook(self, identity: int) -> Callable[[Any], None]:
-        def hook(gradient: Any) -> None:
-            value = gradient.detach()
-            kept = self._contributed.get(identity)
-            self._contributed[identity] = value.clone() if kept is None else kept + value
+    def _watched_unscale(self) -> Callable[[Any, Any], Any]:
+        def unscale(scaler: Any, optimizer: Any) -> Any:
+            scale = float(scaler.get_scale())
+            result = self._unscale(scaler, optimizer)
+            self.contributions.unscale(optimizer, scale)
+            self.loss_scale = scale if self.optimizer_steps == 0 else self.loss_scale
+            return result
 
-        return hook
+        return unscale
 
     def _copies(self) -> list[Any]:
         return [p.detach().clone() for p in self.inner.parameters()]
@@ -252,7 +199,8 @@ class StepWatch:
         if self.optimizer_steps == 0 and not closure:  # with a closure there is no gradient yet
             self._note_missing_gradients()
         if self.optimizer_steps < CLOSE_STEPS and not closure:
-            self._compare_gradient(optimizer)
+            use = self.contributions.compare(optimizer, self.optimizer_steps)
+            self.uses += [use] if use is not None else []
         asked = self.alarm is None and not closure and self.optimizer_steps % self.gradient_every == 0
         if self.alarm is not None and self.alarm.what == "loss" and not closure and self._gradient_is_finite():
             self.alarm = None  # a loss scaled beyond the largest number, whose gradient is not
@@ -274,16 +222,11 @@ class StepWatch:
             updates = np.array([_norm(self.weights[n].detach() - w) for n, w in self._before.items()])
             self.steps.append(StepSeen(self.optimizer_steps, self._gradients, weights, updates))
             self._before = None
-        for parameter in held_by([optimizer]):
-            self._contributed.pop(parameter, None)
+        self.contributions.forget(optimizer)
         self.optimizer_steps += 1
         self.losses.append(self.last_loss)
         if self.optimizer_steps == CLOSE_STEPS:
-            for remover in self._tracking:
-                remover.remove()
-            self._tracking = []
-            self._used_before.clear()
-            self._contributed.clear()
+            self.contributions.close()
         if self.on_step is not None:
             self.on_step()
 
@@ -306,37 +249,6 @@ class StepWatch:
         spoilt = [n for n, w in self.weights.items() if w.grad is not None and not bool(torch.isfinite(w.grad).all())]
         return spoilt[-1] if spoilt else ""
 
-    def _compare_gradient(self, optimizer: Any) -> None:
-        used, contributed = [], []
-        held = held_by([optimizer])
-        for parameter in self._tracked:
-            if id(parameter) not in held or (parameter.grad is None and id(parameter) not in self._contributed):
-                continue
-            zero = torch.zeros_like(parameter).flatten()
-            grad = zero if parameter.grad is None else _flat(parameter.grad)
-            mine = self._contributed.get(id(parameter))
-            used.append(grad)
-            contributed.append(zero if mine is None else _flat(mine))
-        if not used:
-            return
-        g, c = torch.cat(used).double(), torch.cat(contributed).double()
-        before = self._used_before.pop(id(optimizer), None)
-        if not bool(torch.isfinite(c).all()) or not bool(torch.isfinite(g).all()):
-            return
-        before = before if before is not None and len(before) == len(g) else None
-        stale = False
-        if before is not None and bool(before.any()):
-            stale = bool(_cosine(g, c + before) > 0.9999) and bool(
-                (g - c).norm() > 1e-2 * torch.minimum(before.norm(), g.norm())
-            ) and bool(_cosine(g, c) < _cosine(g, c + before))  # fmt: skip
-        share = float(g.norm() / c.norm().clamp_min(1e-30))
-        self.uses.append(
-            GradientUse(
-                self.optimizer_steps, float(g.norm()), float(c.norm()), float(_cosine(g, c)), stale, _by_scaler(share)
-            )
-        )  # fmt: skip
-        self._used_before[id(optimizer)] = g
-
     # -- interventions
 
     def _apply_change(self, optimizer: Any) -> None:
@@ -357,25 +269,18 @@ class StepWatch:
         self._changed.clear()
 
 
-def _by_scaler(share: float) -> bool:
-    """A scaler of half precision divides by a power of two, which no clipping hits."""
-    if not 0 < share < 1 / 32:
-        return False
-    power = float(np.log2(share))
-    return abs(power - round(power)) < 1e-4
-
-
-def _flat(tensor: Any) -> Any:
-    tensor = tensor.detach()
-    return (tensor.to_dense() if tensor.is_sparse else tensor).float().flatten()
+def _weights(inner: Any) -> dict[str, Any]:
+    """The largest parameter of each layer with weights, by the layer's name."""
+    by_id = {id(p): p for p in inner.parameters()}
+    weights: dict[str, Any] = {}
+    for identity, layer in weight_owners(inner).items():
+        if layer not in weights or by_id[identity].numel() > weights[layer].numel():
+            weights[layer] = by_id[identity]
+    return weights
 
 
 def _norm(tensor: Any) -> float:
     return 0.0 if tensor is None else float(tensor.detach().float().norm())
-
-
-def _cosine(a: Any, b: Any) -> Any:
-    return (a @ b) / (a.norm() * b.norm()).clamp_min(1e-30)
 
 
 def _detached(value: Any) -> Any:

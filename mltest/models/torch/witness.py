@@ -61,6 +61,7 @@ class Seen:
     broadcasts: list[tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]] = field(default_factory=list)
     training_dropouts: list[tuple[str, float]] = field(default_factory=list)  # of plain functions, with their rates
     layer_outputs: dict[str, Any] = field(default_factory=dict)
+    first_input: Any = None  # what reached the first weights, (rows, features): a layer before them may normalise
     unscaled: bool = False
     last_activation: str = ""  # the module that applied the last one before the loss, else the layer that feeds it
 
@@ -123,6 +124,8 @@ class Witness(TorchFunctionMode):  # type: ignore[misc, unused-ignore]
             return
         owner = self._owner(args)
         if owner is not None and self._weighs(name, result):
+            if not self.seen.layers and isinstance(args[0], torch.Tensor) and args[0].is_floating_point():
+                self.seen.first_input = args[0].detach().reshape(len(args[0]), -1) if args[0].ndim else None
             self.layer = owner
             self.convolution = name.startswith("conv")
             self.seen.layers.append(owner)

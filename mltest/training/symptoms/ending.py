@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from scipy import stats
 
 from mltest.language import number
 from mltest.language import translate as _
-from mltest.models.observing import Array
+from mltest.models.observing import Array, EpochSeen, Observed
 from mltest.models.scoring import classes
-from mltest.training.standing import Yardstick
-from mltest.training.symptom import Case, Symptom, Verdict
+from mltest.training.case import Case
+from mltest.training.root import root_of
+from mltest.training.standing import Standing, Yardstick
+from mltest.training.symptom import Symptom, Verdict
 
-APART = 0.95  # of the pairs ranked rightly: then a region must exist where the rare class is the likelier one
+FEWEST_ROWS = 30  # of validation, where a gap is judged
+RARE = 0.2  # of an equal share of the classes
+# Of the pairs ranked rightly: a region should exist then where the class is the likelier one. A class that is rare
+# indeed is given up long before it is hard to find.
+APART, APART_RARE = 0.95, 0.9
 
 
 class Learning(Symptom):
@@ -37,8 +45,9 @@ class Learning(Symptom):
         if standing.gate or standing.poor:
             message = _("The model scores {score}, where {name} on the same rows reaches {reference} and chance is "
                         "{chance}.").format(**places)  # fmt: skip
-            if standing.gate and case.root is not None and case.root.confirmed:
-                return Verdict(outcome="failed", message=message, causes=case.root.causes[:3], measures=measures)
+            root = root_of(case) if standing.gate else None
+            if root is not None and root.confirmed:
+                return Verdict(outcome="failed", message=message, causes=root.causes[:3], measures=measures)
             return self.doubts(message + " " + _("Nothing that was looked at explains it."), measures=measures)
         if not standing.learnable:
             return self.passes(
@@ -61,43 +70,69 @@ class Overfit(Symptom):
 
     def judge(self, case: Case) -> Verdict:
         standing, epochs = case.standing, case.observed.epochs
-        if standing is None or standing.where != "validation" or not epochs:
+        if standing is None or standing.where != "validation" or not epochs or standing.rows < FEWEST_ROWS:
             return self.skips(_("There are too few validation rows."))
-        gap = standing.train_score - standing.score
-        losses = np.array([epoch.validation_loss for epoch in epochs])
-        measures = {"gap": gap, "train_score": standing.train_score, "validation_score": standing.score}
-        if not np.isfinite(gap) or standing.rows < 30:
-            return self.skips(_("There are too few validation rows."))
-        noise = np.sqrt(max(standing.score * (1 - standing.score), 0.05) / standing.rows)
-        rise = float(losses[-1] / losses.min()) if np.isfinite(losses).all() and losses.min() > 0 else float("nan")
-        measures["rise"] = rise
-        early = bool(np.isfinite(rise)) and int(losses.argmin()) < len(losses) * 0.6
-        best = max(epoch.validation_score for epoch in epochs)
-        fell = best - standing.score > max(0.04, 2 * noise) or standing.poor
-        beyond = gap > max(0.2, 4 * noise) and standing.learnable
-        rose = early and (rise > 2.5 or (rise > 2 and fell))
-        if beyond and (rose or (standing.poor and gap > 0.3)):
-            return self.fails(
-                self._words(case, rise, int(losses.argmin()) if rose else None),
-                measures=measures, certain=False, explains=False,
-            )  # fmt: skip
-        return self.passes(_(self.says), **measures)
+        if not np.isfinite(standing.train_score - standing.score):
+            return self.skips(_("There is no finite score."))
+        found = _overfitting(standing, epochs)
+        if not found.there:
+            return self.passes(_(self.says), **found.measures)
+        again = measured_again(case)
+        message = self._words(standing, epochs, found)
+        if again is None or not _overfitting(again[1], again[0].epochs).there:
+            return self.doubts(message + " " + not_confirmed(again is not None), measures=found.measures)
+        return self.fails(message + " " + _("With another seed it is so too."), measures=found.measures, certain=False,
+                          explains=False)  # fmt: skip
 
-    def _words(self, case: Case, rise: float, lowest: int | None) -> str:
-        standing = case.standing
-        assert standing is not None
+    def _words(self, standing: Standing, epochs: list[EpochSeen], found: Overfitting) -> str:
         text = _("The training score is {train}, the validation score {validation}, and {name} reaches {reference} "
                  "there.").format(train=number(standing.train_score), validation=number(standing.score),
                                   name=standing.reference_name, reference=number(standing.reference))  # fmt: skip
-        if lowest is None:
+        if found.lowest is None:
             return text
         return (
             text
             + " "
             + _("The validation loss rose to {rise} times its lowest value, at epoch {epoch}.").format(
-                rise=number(rise), epoch=case.observed.epochs[lowest].epoch
+                rise=number(found.measures["rise"]), epoch=epochs[found.lowest].epoch
             )
         )
+
+
+@dataclass(frozen=True)
+class Overfitting:
+    there: bool
+    measures: dict[str, float]
+    lowest: int | None  # position of the epoch with the lowest validation loss, where it rose after
+
+
+def _overfitting(standing: Standing, epochs: list[EpochSeen]) -> Overfitting:
+    gap = standing.train_score - standing.score
+    losses = np.array([epoch.validation_loss for epoch in epochs])
+    noise = np.sqrt(max(standing.score * (1 - standing.score), 0.05) / standing.rows)
+    rise = float(losses[-1] / losses.min()) if np.isfinite(losses).all() and losses.min() > 0 else float("nan")
+    measures = {"gap": gap, "train_score": standing.train_score, "validation_score": standing.score, "rise": rise}
+    early = bool(np.isfinite(rise)) and int(losses.argmin()) < len(losses) * 0.6
+    best = max(epoch.validation_score for epoch in epochs)
+    fell = best - standing.score > max(0.04, 2 * noise) or standing.poor
+    beyond = gap > max(0.2, 4 * noise) and standing.learnable
+    rose = early and (rise > 2.5 or (rise > 2 and fell))
+    # A gap alone is usual on few rows: then more than half of what the reference gains must be lost.
+    gained, lost = standing.score - standing.chance, standing.reference - standing.chance
+    by_heart = standing.poor and gap > 0.3 and standing.train_score > standing.reference and gained < 0.5 * lost
+    return Overfitting(bool(beyond and (rose or by_heart)), measures, int(losses.argmin()) if rose else None)
+
+
+def measured_again(case: Case) -> tuple[Observed, Standing] | None:
+    """The run with another seed and where it stands; None where it cannot be run again."""
+    observed = case.interventions.with_another_seed()
+    if observed is None or case.yardstick is None:
+        return None
+    return observed, case.yardstick.measure(observed)
+
+
+def not_confirmed(ran: bool) -> str:
+    return _("With another seed it is not so.") if ran else _("No other seed was run to confirm it.")
 
 
 class ClassNeverPredicted(Symptom):
@@ -121,18 +156,26 @@ class ClassNeverPredicted(Symptom):
             return self.skips(_("There are no classes to find."))
         for label, count, part in zip(labels, counts, shares, strict=True):
             found = float(np.mean(theirs[truth == label] == label))
-            mine = float(np.mean(standing.answers[truth == label] == label))
             told = _told_apart(yard, truth, label)
-            if mine == 0 and count >= 5 and part < 0.5 / len(labels) and (found >= 0.3 or told > APART):
-                return self.fails(
-                    _("Class {label}, {share} % of the rows, is never predicted; {name} finds {found} % of it, and a "
-                      "simple score ranks {told} % of the pairs with another row rightly.").format(
-                        label=label, share=number(100 * float(part)), name=standing.reference_name,
-                        found=number(100 * found), told=number(100 * told)),
-                    location=str(label), certain=False,
-                    measures={"share": float(part), "reference_recall": found, "ranked": told},
-                )  # fmt: skip
+            rare = part < RARE / len(labels)
+            findable = (
+                count >= 5 and part < 0.5 / len(labels) and (found >= 0.3 or told > (APART_RARE if rare else APART))
+            )
+            if findable and not np.any(standing.answers[truth == label] == label):
+                return self._missed(case, label, {"share": float(part), "reference_recall": found, "ranked": told})
         return self.passes(_(self.says))
+
+    def _missed(self, case: Case, label: object, measures: dict[str, float]) -> Verdict:
+        standing, again = case.standing, measured_again(case)
+        assert standing is not None
+        message = _("Class {label}, {share} % of the rows, is never predicted; {name} finds {found} % of it, and a "
+                    "simple score ranks {told} % of the pairs with another row rightly.").format(
+            label=label, share=number(100 * measures["share"]), name=standing.reference_name,
+            found=number(100 * measures["reference_recall"]), told=number(100 * measures["ranked"]))  # fmt: skip
+        if again is None or again[1].answers is None or np.any(again[1].answers == label):
+            return self.doubts(message + " " + not_confirmed(again is not None), measures=measures)
+        return self.fails(message + " " + _("With another seed it is so too."), location=str(label), certain=False,
+                          measures=measures)  # fmt: skip
 
 
 def _told_apart(yard: Yardstick, truth: Array, label: object) -> float:

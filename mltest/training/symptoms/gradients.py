@@ -6,7 +6,8 @@ import numpy as np
 
 from mltest.language import number
 from mltest.language import translate as _
-from mltest.training.symptom import Case, Symptom, Verdict
+from mltest.training.case import Case
+from mltest.training.symptom import Symptom, Verdict
 
 CLIPPED = 1e-2  # a gradient cut below this share of itself is more than ordinary clipping
 
@@ -42,12 +43,12 @@ class ClippedGradients(Symptom):
     when = (
         "in the first ten steps; an adaptive optimiser divides a constant factor out again, so then with poor learning"
     )
-    looks_like = "ordinary clipping; a scaler of half precision"
+    looks_like = "ordinary clipping"
     source = "Pascanu, Mikolov & Bengio 2013, section 3.2"
     causes = ("gradient_scale",)
 
     def judge(self, case: Case) -> Verdict:
-        uses = [use for use in case.observed.uses if use.contributed > 0 and not use.clipped_by_scaler]
+        uses = [use for use in case.observed.uses if use.contributed > 0]
         if not uses:
             return self.skips(_("No step of the optimiser was seen."))
         share = float(np.median([use.used / use.contributed for use in uses]))

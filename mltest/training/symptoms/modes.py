@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from mltest.language import number
 from mltest.language import translate as _
-from mltest.training.symptom import Case, Symptom, Verdict
+from mltest.training.case import Case
+from mltest.training.symptom import Symptom, Verdict
 from mltest.training.symptoms.structure import listed
 
 

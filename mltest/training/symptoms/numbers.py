@@ -5,7 +5,9 @@ from __future__ import annotations
 from mltest.language import number
 from mltest.language import translate as _
 from mltest.models.observing import NonFinite
-from mltest.training.symptom import Case, Symptom, Verdict
+from mltest.training.case import Case
+from mltest.training.root import root_of
+from mltest.training.symptom import Symptom, Verdict
 
 # Their domain or range ends near ordinary numbers, so that they fail on inputs of ordinary size.
 FRAGILE = ("log", "sqrt", "pow", "div", "norm", "acos", "asin", "atanh", "acosh", "exp", "rsqrt", "reciprocal", "std",
@@ -50,10 +52,10 @@ class NotFinite(Symptom):
             return self.fails(message, "numerical_operation", location=found.layer or "loss", measures=measures)
         if found.what == "inputs":
             return self.fails(message, "numerical_operation", location=found.layer or "input", measures=measures)
-        root = case.root
+        root = root_of(case)
         causes = root.causes if root is not None else ()
         for trial in case.interventions.mending[:1]:
-            message += " " + _("{words} it stays finite.").format(words=trial.words[:1].upper() + trial.words[1:])
+            message += " " + _("{words} it stays finite.").format(words=trial.candidate.sentence)
         causes = tuple(dict.fromkeys([*causes, "exploding_gradient", "learning_rate_high"]))
         return self.fails(message, *causes, location=(root.location if root else "") or found.layer, measures=measures,
                           certain=False)  # fmt: skip

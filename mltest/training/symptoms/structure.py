@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from mltest.language import translate as _
-from mltest.training.symptom import Case, Symptom, Verdict
+from mltest.training.case import Case
+from mltest.training.symptom import Symptom, Verdict
 
 
 def listed(names: tuple[str, ...], most: int = 4) -> str:
