@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Any, Self
 
 import numpy as np
+from scipy.sparse import issparse
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
@@ -28,6 +29,7 @@ from reference_net.losses import BinaryCrossEntropy, Loss, MeanSquaredError, Sof
 from reference_net.network import Model, Network
 from reference_net.optimizers import OPTIMIZERS, Optimizer
 from reference_net.schedules import Schedule
+from reference_net.state import State
 from reference_net.training import fit
 
 
@@ -51,6 +53,9 @@ class NetworkEstimator(BaseEstimator):  # type: ignore[misc]
         validation_fraction: the share of rows held out where there is `patience`.
         schedule: what the learning rate is multiplied by as epochs go on.
         random_state: of the start, the order of rows and dropout.
+
+    X may be sparse and is made dense. `partial_fit` goes on as if training had never stopped: with the optimizer's
+    moments, its count of steps, the schedule, and the order of rows.
 
     After `fit`: `model_` (an `rn.Model`), `history_` (an `rn.History`), `n_features_in_`, `feature_names_in_`.
     """
@@ -99,18 +104,24 @@ class NetworkEstimator(BaseEstimator):  # type: ignore[misc]
         network = deep_network(n_inputs, tuple(self.hidden), n_outputs, self.activation, loss)
         return with_dropout(network, self.dropout) if self.dropout else network
 
-    def _train(self, network: Network, x: Array, y: Array, sample_weight: Any, epochs: int, again: bool) -> None:
-        """Start afresh, or go on from where the model stands."""
+    def _train(self, network: Network, x: Array, y: Array, sample_weight: Any, in_parts: bool) -> None:
+        """Start afresh, or with `in_parts` go on from where the model stands, if there is one."""
+        again = in_parts and hasattr(self, "model_")
         seed = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
         start = self.model_.parameters if again else network.initial_parameters(seed, self.initializer, x.dtype)
+        optimizer = self._optimizer()
+        state = self._state(optimizer) if again else None
+        epochs = 1 if in_parts else self.epochs
         held_out: dict[str, Any] = {}
-        if self.patience is not None and not again:
+        if self.patience is not None and not in_parts:
             rows, others = hold_out(y, self.validation_fraction, seed)
             held_out = {"rows": rows, "validation": (x[others], y[others]), "patience": self.patience}
         self.history_ = fit(
-            network, start, x, y, optimizer=self._optimizer(), epochs=epochs, batch_size=self.batch_size, l1=self.l1,
-            l2=self.l2, seed=seed, sample_weight=sample_weight, clip=self.clip, schedule=self.schedule, **held_out,
+            network, start, x, y, optimizer=optimizer, epochs=epochs + (state.epoch if state else 0),
+            batch_size=self.batch_size, l1=self.l1, l2=self.l2, seed=seed, sample_weight=sample_weight, clip=self.clip,
+            schedule=self.schedule, resume=state, **held_out,
         )  # fmt: skip
+        self._stepped_by = type(optimizer)
         self.model_ = Model(network, self.history_.parameters)
         if self.history_.interrupted:
             raise KeyboardInterrupt  # or a search over many would go on with the next
@@ -122,6 +133,17 @@ class NetworkEstimator(BaseEstimator):  # type: ignore[misc]
                 stacklevel=3,
             )
 
+    def _state(self, optimizer: Optimizer) -> State | None:
+        """What the optimizer carries on: moments, the count of steps, the schedule's epoch, the order of rows.
+
+        It begins anew where there is nothing to carry on: behind an early stop, which went back to the best
+        parameters, and under another optimizer.
+        """
+        state = self.history_.state
+        if state is None or state.record.stopped.any() or self._stepped_by is not type(optimizer):
+            return None
+        return state
+
     def _optimizer(self) -> Optimizer:
         if isinstance(self.optimizer, Optimizer):
             return self.optimizer
@@ -130,15 +152,24 @@ class NetworkEstimator(BaseEstimator):  # type: ignore[misc]
         return replace(OPTIMIZERS[self.optimizer], learning_rate=self.learning_rate)
 
     def _rows(self, x: Any, *, fitting: bool, **checks: Any) -> Any:
-        """x (and y) as scikit-learn checks them: images keep their axes, float32 stays float32."""
+        """x (and y) as scikit-learn checks them: images keep their axes, float32 stays, sparse is made dense."""
         images = isinstance(self.hidden, Network) and self.hidden.natural_rank > 2
-        return validate_data(
-            self, x, reset=fitting, dtype=(np.float64, np.float32), allow_nd=images, ensure_2d=not images, **checks
-        )
+        checked = validate_data(
+            self, x, reset=fitting, dtype=(np.float64, np.float32), allow_nd=images, ensure_2d=not images,
+            accept_sparse="csr", **checks,
+        )  # fmt: skip
+        rows, *answers = checked if isinstance(checked, tuple) else (checked,)
+        rows = rows.toarray() if issparse(rows) else rows
+        return (rows, *answers) if answers else rows
 
     def _scores(self, x: Any) -> Array:
         check_is_fitted(self, "model_")
         return self.model_.scores(self._rows(x, fitting=False))
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
 
 
 class NetworkClassifier(ClassifierMixin, NetworkEstimator):  # type: ignore[misc]
@@ -148,13 +179,17 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):  # type: ignore[misc
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Train on rows X (rows, features) and labels y (rows,) of any kind that can be sorted."""
-        return self._fit(X, y, None, sample_weight, self.epochs, again=False)
+        return self._fit(X, y, None, sample_weight, in_parts=False)
 
     def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> Self:
-        """One more epoch, on these rows. The first call must name all classes, unless y has each of them."""
-        return self._fit(X, y, classes, sample_weight, 1, again=hasattr(self, "model_"))
+        """One more epoch, on these rows; nothing is held out.
 
-    def _fit(self, X: Any, y: Any, classes: Any, sample_weight: Any, epochs: int, again: bool) -> Self:
+        The first call must name all classes, unless y has each of them.
+        """
+        return self._fit(X, y, classes, sample_weight, in_parts=True)
+
+    def _fit(self, X: Any, y: Any, classes: Any, sample_weight: Any, in_parts: bool) -> Self:
+        again = in_parts and hasattr(self, "model_")
         x, labels = self._rows(X, fitting=not again, y=y)
         check_classification_targets(labels)
         if not again:
@@ -174,7 +209,7 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):  # type: ignore[misc
             network = self._network(x.shape[1], 1, BinaryCrossEntropy())
         else:
             network = self._network(x.shape[1], len(self.classes_), SoftmaxCrossEntropy())
-        self._train(network, x, indices, sample_weight, epochs, again)
+        self._train(network, x, indices, sample_weight, in_parts)
         return self
 
     def decision_function(self, X: Any) -> Array:
@@ -202,20 +237,21 @@ class NetworkRegressor(RegressorMixin, NetworkEstimator):  # type: ignore[misc]
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Train on rows X (rows, features) and values y, (rows,) or (rows, outputs)."""
-        return self._fit(X, y, sample_weight, self.epochs, again=False)
+        return self._fit(X, y, sample_weight, in_parts=False)
 
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
-        """One more epoch, on these rows."""
-        return self._fit(X, y, sample_weight, 1, again=hasattr(self, "model_"))
+        """One more epoch, on these rows; nothing is held out."""
+        return self._fit(X, y, sample_weight, in_parts=True)
 
-    def _fit(self, X: Any, y: Any, sample_weight: Any, epochs: int, again: bool) -> Self:
+    def _fit(self, X: Any, y: Any, sample_weight: Any, in_parts: bool) -> Self:
+        again = in_parts and hasattr(self, "model_")
         x, values = self._rows(X, fitting=not again, y=y, multi_output=True, y_numeric=True)
         self._flat = values.ndim == 1
         values = values.reshape(len(values), -1).astype(x.dtype)
         if sample_weight is not None:
             sample_weight = _check_sample_weight(sample_weight, x, dtype=x.dtype)
         network = self.model_.network if again else self._network(x.shape[1], values.shape[1], MeanSquaredError())
-        self._train(network, x, values, sample_weight, epochs, again)
+        self._train(network, x, values, sample_weight, in_parts)
         return self
 
     def predict(self, X: Any) -> Array:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
@@ -23,6 +23,7 @@ class State:
 
     Attributes:
         epoch: how many epochs are done.
+        steps: how many steps the optimizer has made in them; the next part may have more rows or fewer.
         record: curves, and each member's last or best parameters.
         last: by name the parameters at the end, (members, *natural shape).
         memory: what the optimizer carries from step to step, (members, entries) each.
@@ -30,6 +31,7 @@ class State:
     """
 
     epoch: int
+    steps: int
     record: Record
     last: dict[str, Array]
     memory: tuple[Array, ...]
@@ -42,7 +44,7 @@ class State:
         entries = sum(last[name][0].size for name in plan.network.parameter_shapes) if plan.members else 0
         memory = [np.zeros((plan.members, entries), plan.dtype) for _ in range(plan.optimizer.memories)]
         generators = [_generators(int(seed)) for seed in plan.seeds]
-        return cls(0, record, last, tuple(memory), tuple(generators))
+        return cls(0, 0, record, last, tuple(memory), tuple(generators))
 
     def ahead(self, plan: Plan) -> State:
         """A copy to go on from, up to the plan's epochs.
@@ -61,7 +63,12 @@ class State:
             raise InvalidSetting(f"epochs is {plan.epochs}, but {self.epoch} are done. Pass how many it is in all.")
         record = self.record.lengthened(plan.epochs)
         last = record.parameters if plan.patience is None else copy.deepcopy(self.last)
-        return State(self.epoch, record, last, copy.deepcopy(self.memory), copy.deepcopy(self.generators))
+        return State(self.epoch, self.steps, record, last, copy.deepcopy(self.memory), copy.deepcopy(self.generators))
+
+    def after(self, plan: Plan) -> State:
+        """The same, once the plan's epochs are done."""
+        steps_an_epoch = -(-plan.rows.values.shape[-1] // plan.batch_size)
+        return replace(self, epoch=plan.epochs, steps=self.steps + (plan.epochs - self.epoch) * steps_an_epoch)
 
     def of_members(self, index: Array) -> State:
         """For some members only."""
@@ -69,6 +76,7 @@ class State:
         last = {name: value[index] for name, value in self.last.items()}
         return State(
             self.epoch,
+            self.steps,
             record,
             record.parameters if self.last is self.record.parameters else last,
             tuple(memory[index] for memory in self.memory),
@@ -87,6 +95,7 @@ class State:
             raise InvalidSetting(f"resume: the states stand after {epochs} epochs. Join those of one epoch.")
         return State(
             epochs[0],
+            states[0].steps,
             Record.joined([state.record for state in states]),
             {name: np.concatenate([state.last[name] for state in states]) for name in states[0].last},
             tuple(np.concatenate(parts) for parts in zip(*(state.memory for state in states), strict=True)),

@@ -119,7 +119,7 @@ def fit(
                 _Chunk(plan, state, np.arange(part.start, part.stop)).train(progress, observe)
     except KeyboardInterrupt:
         record.interrupted = True
-    return replace(record.history(plan), state=None if record.interrupted else replace(state, epoch=plan.epochs))
+    return replace(record.history(plan), state=None if record.interrupted else state.after(plan))
 
 
 class _Chunk:
@@ -134,7 +134,7 @@ class _Chunk:
         self.weights = Stacked.of(shapes, state.last, self.members)
         self.statistics = Stacked.of(plan.network.statistics_shapes, state.last, self.members)
         self.memory = [memory[self.members] for memory in state.memory]
-        self.steps = state.epoch * -(-plan.rows.values.shape[-1] // plan.batch_size)
+        self.steps = state.steps
         self._gather_settings()
 
     def _gather_settings(self) -> None:

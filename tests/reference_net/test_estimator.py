@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
+from unittest import SkipTest
 
 import numpy as np
 import pandas as pd
 import pytest
+import scipy.sparse
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -16,6 +22,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 import reference_net as rn
 from reference_net.errors import InvalidData, InvalidSetting
 
+ROOT = Path(__file__).parents[2]
 CANCER = rn.datasets.load("breast_cancer")
 DIGITS = rn.datasets.load("digits")
 
@@ -23,7 +30,33 @@ DIGITS = rn.datasets.load("digits")
 @pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::sklearn.exceptions.SkipTestWarning")
 @parametrize_with_checks([rn.NetworkClassifier(), rn.NetworkRegressor(), rn.NetworkClassifier(hidden=(), l2=0.01)])
 def test_scikit_learns_own_checks_hold(estimator: Any, check: Callable[[Any], None]) -> None:
-    check(estimator)
+    try:
+        check(estimator)
+    except SkipTest as skipped:
+        assert "SCIPY_ARRAY_API" in str(skipped)  # noqa: PT017  the next test runs it
+
+
+ARRAY_API_CHECKS = """
+import warnings
+warnings.simplefilter("ignore")
+from sklearn.utils.estimator_checks import estimator_checks_generator
+import reference_net as rn
+for estimator in (rn.NetworkClassifier(), rn.NetworkRegressor()):
+    for each, check in estimator_checks_generator(estimator):
+        if "array_api" in str(check):
+            check(each)
+            print("held", str(check))
+"""
+
+
+def test_the_check_that_is_skipped_elsewhere_holds_too() -> None:
+    """One of scikit-learn's checks runs only where SciPy was imported with its array API switched on."""
+    environment = {**os.environ, "SCIPY_ARRAY_API": "1"}
+    done = subprocess.run(
+        [sys.executable, "-c", ARRAY_API_CHECKS], env=environment, cwd=ROOT, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("held") == 2, done.stdout
 
 
 def test_it_works_in_a_pipeline_and_under_cross_validation() -> None:
@@ -66,6 +99,56 @@ def test_partial_fit_goes_on_where_it_stopped_and_knows_all_classes() -> None:
     assert model.score(DIGITS.x[:500], DIGITS.y[:500]) > 0.9
     with pytest.raises(InvalidData, match="classes are"):
         model.partial_fit(DIGITS.x[:2], [3, 11])
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "momentum", "nesterov", "rmsprop", "adam", "adamw"])
+def test_fitting_in_parts_equals_one_longer_fit(optimizer: str) -> None:
+    """Moments, the count of steps, the schedule, the order of rows and dropout all go on."""
+    settings = {"optimizer": optimizer, "learning_rate": 0.01, "schedule": rn.ExponentialDecay(0.7), "dropout": 0.1}
+    x, y = DIGITS.x[:150], DIGITS.y[:150]
+    whole = rn.NetworkClassifier((16,), epochs=4, random_state=0, **settings).fit(x, y)
+    parts = rn.NetworkClassifier((16,), random_state=0, **settings)
+    for _ in range(4):
+        parts.partial_fit(x, y)
+    for name, value in whole.model_.parameters.items():
+        np.testing.assert_array_equal(parts.model_.parameters[name], value, err_msg=name)
+    np.testing.assert_array_equal(parts.history_.loss, whole.history_.loss)
+    whole.partial_fit(x, y)  # and behind a whole fit it goes on too
+    np.testing.assert_array_equal(whole.history_.loss[:4], parts.history_.loss)
+
+
+def test_adam_counts_its_steps_also_where_parts_are_of_unlike_size() -> None:
+    """Fitted in parts of 100, 30 and 70 rows: the steps of one Adam, not of three."""
+    model, w = (
+        rn.NetworkRegressor((), optimizer="adam", learning_rate=0.1, batch_size=10, random_state=0, clip=None),
+        {},
+    )
+    rng = np.random.default_rng(0)
+    for part, rows in enumerate((100, 30, 70)):
+        model.partial_fit(rng.normal(size=(rows, 3)), np.full(rows, 1000.0))
+        w[part] = model.model_.parameters["dense1.bias"][0]
+    # gradients of one sign and nearly one size: each step of Adam is as long as its rate, whatever went before
+    np.testing.assert_allclose([w[0], w[1] - w[0], w[2] - w[1]], [1.0, 0.3, 0.7], rtol=0.01)
+
+
+def test_another_optimizer_or_an_early_stop_begins_anew() -> None:
+    model = rn.NetworkClassifier((16,), optimizer="momentum", random_state=0).partial_fit(DIGITS.x, DIGITS.y)
+    model.set_params(optimizer="rmsprop", learning_rate=0.001).partial_fit(DIGITS.x, DIGITS.y)
+    assert len(model.history_.loss) == 1
+    stopped = rn.NetworkClassifier((32,), patience=1, epochs=200, learning_rate=1.0, random_state=0)
+    stopped.fit(DIGITS.x, DIGITS.y)
+    before = stopped.model_.parameters["dense1.weight"]
+    assert not np.array_equal(stopped.partial_fit(DIGITS.x, DIGITS.y).model_.parameters["dense1.weight"], before)
+
+
+@pytest.mark.parametrize("container", [scipy.sparse.csr_matrix, scipy.sparse.csc_array, scipy.sparse.coo_array])
+def test_sparse_rows_are_taken_like_dense_ones(container: Callable[[Any], Any]) -> None:
+    x, y = DIGITS.x[:200].astype(np.float32), DIGITS.y[:200]
+    dense = rn.NetworkClassifier((16,), epochs=3, random_state=0).fit(x, y)
+    sparse = rn.NetworkClassifier((16,), epochs=3, random_state=0).fit(container(x), y)
+    np.testing.assert_array_equal(sparse.predict_proba(container(x)), dense.predict_proba(x))
+    assert sparse.model_.parameters["dense1.weight"].dtype == np.float32
+    assert rn.NetworkRegressor(epochs=2, random_state=0).fit(container(x), y).predict(container(x)).shape == (200,)
 
 
 def test_early_stopping_keeps_the_best_parameters() -> None:
