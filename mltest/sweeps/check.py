@@ -6,7 +6,6 @@ import os
 import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,13 +14,10 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from mltest.errors import InvalidInput
-from mltest.language import translate as _
 from mltest.models.sweeping import adapt_sweep
 from mltest.sweeps.answer import SweepResult
-from mltest.sweeps.conclude import Question, answered, check_confidence, conclude, everything_stays, fits
-from mltest.sweeps.confirm import SEARCH_SHARE, Confirmation, joined
+from mltest.sweeps.conclude import Question, check_confidence
 from mltest.sweeps.crew import Crew as Processes
-from mltest.sweeps.foreign import with_examples
 from mltest.sweeps.foreign_executor import Hired, executor_of
 from mltest.sweeps.journal import Journal, fingerprint
 from mltest.sweeps.looks import number_of_look
@@ -30,11 +26,10 @@ from mltest.sweeps.progress import Bar, Progress, Watch, wants_bar
 from mltest.sweeps.rows import Tasks, seed_of
 from mltest.sweeps.samplers import sampler_of
 from mltest.sweeps.scores import Score, find_score
-from mltest.sweeps.space import Settings, Space, exists, space_of
-from mltest.sweeps.splits import SEARCH_SCORED, Parts, divide
-from mltest.sweeps.study import RUNGS, Alone, Budget, Crew, Search, Worker, scores_alone
-from mltest.sweeps.trials import Trials
-from mltest.sweeps.verdict import verdict_of
+from mltest.sweeps.space import Settings, Space, space_of
+from mltest.sweeps.splits import Parts, divide
+from mltest.sweeps.stages import Stages
+from mltest.sweeps.study import RUNGS, Alone, Budget, Crew, Search, Worker
 
 DEFAULT_TRIALS = 32
 
@@ -74,7 +69,9 @@ def sweep(
         space: names to `log(low, high)`, `uniform`, `integer`, `choice` or lists of values.
         x, y: rows and answers, where mltest draws them.
         trials: how many settings; 32 unless told, with sampler="grid" all of them.
-        seeds: how many trainings of each setting in the search.
+        seeds: how many trainings of each setting in the search. Where mltest divides the rows, at most as many
+            trainings again (trials · seeds) are bought for settings in doubt, and six for the test rows; the answer
+            says how many.
         sampler: "random", "grid", "sobol", "tpe", or a sampler of Optuna's.
         score: "accuracy", "log_loss", "squared_error", "absolute_error", or f(y, predictions) with one value an
             example. An objective brings its own.
@@ -154,10 +151,9 @@ def sweep(
         _watch(search, progress, stack)
         if seconds is not None:
             search.worker.deadline = time.monotonic() + seconds
-        look = (
-            None if storage is None else partial(number_of_look, Path(storage).parent, str(identity["rows"]), identity)
-        )
-        return _run(search, tasks, question, examples, look)
+        folder = None if storage is None else Path(storage).parent
+        look = partial(number_of_look, folder, str(identity["rows"]), identity)
+        return Stages(search, tasks, question, examples, look).run()
 
 
 def _watch(search: Search, progress: Any, stack: ExitStack) -> None:
@@ -165,7 +161,9 @@ def _watch(search: Search, progress: Any, stack: ExitStack) -> None:
     if wants_bar(progress):
         show = stack.enter_context(Bar()).show
     if show is not None:
-        search.worker.told.append(Watch(show, search.planned(), search.maximise))
+        watch = Watch(show, search.planned(), search.maximise)
+        search.worker.told.append(watch)
+        search.worker.ahead.append(watch.plan)
 
 
 def _crew(problem: Problem, executor: Any, jobs: int, timeout: float | None) -> Crew:
@@ -179,109 +177,6 @@ def _crew(problem: Problem, executor: Any, jobs: int, timeout: float | None) -> 
 def _chunk_size(problem: Problem) -> int:
     """Trainings that go side by side make one chunk; those that do not are finished, and safe, one at a time."""
     return CHUNK if problem.side_by_side else 1
-
-
-def _run(
-    search: Search, tasks: Tasks, question: Question, examples: int | None, look: Callable[[], int] | None
-) -> SweepResult:
-    """Search, confirm, score the test rows; after Ctrl-C, answer from what is done."""
-    stopped = ""
-    try:
-        search.run()
-        _run_expected(search, question)
-    except KeyboardInterrupt:
-        stopped = _("It was interrupted; this is what was done till then.")
-    if search.ended == "seconds":
-        stopped = _("Its time ran out; this is what was done till then.")
-    trials = search.trials()
-    question = replace(question, interrupted=stopped)
-    if tasks.parts is None:
-        return _on_rows_of_the_objective(trials, question, examples)
-    if not tasks.parts.confirms:
-        return _on_resamples(trials, question, tasks.parts)
-    if stopped or len(trials.judged) < 2:
-        return conclude(trials, replace(question, rows_of=_("on rows that chose it"), unknowable=_one_seed(trials)))
-    return _confirmed(search, trials, tasks, question, look)
-
-
-def _run_expected(search: Search, question: Question) -> None:
-    """The developer's choice, if nothing like it was asked: what it leaves open is as the best setting has it."""
-    if question.expected is None or any(fits(one, question.expected) for one in search.settings):
-        return
-    trials = search.trials()
-    if not len(trials.judged) or question.space is None:
-        return
-    best = trials.settings[verdict_of(trials, seed=question.seed).best]
-    search.extra([_with(question.space, best, question.expected)])
-
-
-def _with(space: Space, settings: Settings, wanted: Mapping[str, Any]) -> Settings:
-    """The settings with the wanted values in their place; what then lacks a value has the middle of its range."""
-    chosen: Settings = {}
-    for name, domain in space.domains.items():
-        if exists(domain, chosen):
-            chosen[name] = wanted[name] if name in wanted else settings.get(name, domain.at(0.5))
-    return chosen
-
-
-def _on_rows_of_the_objective(trials: Trials, question: Question, examples: int | None) -> SweepResult:
-    trials = with_examples(trials, examples)
-    return conclude(
-        trials, replace(question, rows_of=_("on the rows that the objective chose"), unknowable=_one_seed(trials))
-    )
-
-
-def _on_resamples(trials: Trials, question: Question, parts: Parts) -> SweepResult:
-    n = len(parts.development)
-    return conclude(
-        replace(scores_alone(trials), overlap=SEARCH_SCORED / (1 - SEARCH_SCORED)),
-        replace(
-            question,
-            rows_of=_("over splits of the {n} rows").format(n=n),
-            approximate=_(
-                "{n} rows are too few for parts of their own, so the same ones were split again for every seed"
-            ).format(n=n),
-            unknowable=_one_seed(trials),
-        ),
-    )
-
-
-def _confirmed(
-    search: Search, trials: Trials, tasks: Tasks, question: Question, look: Callable[[], int] | None
-) -> SweepResult:
-    error = 1 - question.confidence
-    found = verdict_of(trials, confidence=1 - error * SEARCH_SHARE, seed=question.seed)
-    if _one_seed(trials):
-        found = everything_stays(found)
-    confirmation = Confirmation(
-        trials.settings, search.worker, tasks, search.maximise, question.confidence, question.seed
-    )
-    budget = len(trials.settings) * len(trials.seeds)
-    parts = tasks.parts
-    assert parts is not None
-    try:
-        confirmed, verdict = confirmation.run(found, budget)
-        whole = joined(found, verdict, confirmed.judged.tolist())
-        where = _("on {n} rows that did not choose it").format(n=len(parts.confirmation))
-        if len(parts.test):
-            looks = 1 if look is None else look()
-            tested = confirmation.test(verdict.best, verdict.spread, looks)
-            if tested is not None:
-                whole = replace(whole, accuracy=tested[0], interval=tested[1])
-                where = _("on {n} test rows").format(n=len(parts.test))
-                if looks > 1:
-                    where += _(", look number {look} at them").format(look=looks)
-    except KeyboardInterrupt:
-        stopped = _("It was interrupted before the confirmation was over.")
-        return conclude(trials, replace(question, interrupted=stopped, unknowable=_one_seed(trials)))
-    return answered(trials, whole, replace(question, rows_of=where), finalists=confirmed)
-
-
-def _one_seed(trials: Trials) -> str:
-    """Why one seed cannot tell settings apart, or ""."""
-    if len(trials.seeds) > 1:
-        return ""
-    return _("With one seed nobody knows how much of a difference is the seed's: sweep with seeds=3 or more.")
 
 
 def _parts(problem: Problem, y: Any, groups: Any, split: Any, score: Score, seed: int) -> Parts | None:

@@ -41,6 +41,7 @@ class Question:
     started: float = field(default_factory=time.perf_counter)
     space: Space | None = None
     interrupted: str = ""  # why not everything that was asked was done
+    bought: int = 0  # trainings beyond those that were asked for, to tell settings apart
 
 
 def conclude(trials: Trials, question: Question) -> SweepResult:
@@ -77,6 +78,8 @@ def answered(trials: Trials, verdict: Verdict, question: Question, finalists: Tr
     if question.expected is not None:
         outcome, holds = _expected(trials, verdict, question, outcome)
         said = f"{holds} {said}"
+    if question.bought:
+        said += " " + words.purchase(question.bought, len(trials.settings) * len(trials.seeds))
     if question.approximate:
         said += " " + _("The confidence is approximate: {why}.").format(why=question.approximate)
     if question.interrupted:
@@ -91,7 +94,7 @@ def answered(trials: Trials, verdict: Verdict, question: Question, finalists: Tr
         message=said,
         hint=hint,
         location=", ".join(edges),
-        measures=_measures(trials, verdict),
+        measures=_measures(verdict, question.bought),
         power=_power(verdict, context),
         evidence=pictures(trials, verdict, question.space, context, finalists, forest),
         repeat=question.repeat,
@@ -217,7 +220,7 @@ def bad_seeds(trials: Trials) -> list[int]:
     ]
 
 
-def _measures(trials: Trials, verdict: Verdict) -> dict[str, float]:
+def _measures(verdict: Verdict, bought: int) -> dict[str, float]:
     measures = {
         "accuracy": verdict.accuracy,
         "low": verdict.interval[0],
@@ -226,6 +229,7 @@ def _measures(trials: Trials, verdict: Verdict) -> dict[str, float]:
         "judged": float(len(verdict.judged)),
         "smallest_difference": verdict.smallest_difference,
         "spread_over_seeds": verdict.spread,
+        "trainings_bought": float(bought),
     }
     return {name: float(f"{value:.6g}") for name, value in measures.items() if np.isfinite(value)}
 

@@ -65,10 +65,12 @@ class Watch:
                 self.values.setdefault(task.named, {})[task.place] = evaluation.values
         self.show(self._now(chunk[-1].stage))
 
-    def plan(self, more: int) -> None:
-        """So many further trainings are wanted."""
+    def plan(self, more: int, in_race: int | None) -> None:
+        """So many further trainings are wanted, and so many settings are in the race."""
         if self.total is not None:
             self.total += more
+        if in_race is not None:
+            self.race = in_race
 
     def _now(self, stage: str) -> Progress:
         means = [float(np.mean([values.mean() for values in runs.values()])) for runs in self.values.values()]

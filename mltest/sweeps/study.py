@@ -59,15 +59,18 @@ class Alone:
 
 @dataclass
 class Worker:
-    """Has tasks run and remembers every evaluation. Whoever is in `told` hears of each chunk once it is over.
+    """Has tasks run and remembers every evaluation.
 
-    A training whose like with fewer epochs was just run goes on from there, where the problem can.
+    Whoever is in `told` hears of each chunk once it is over; whoever is in `ahead` hears how many trainings are wanted
+    beyond the search, and how many settings are still in the race. A training whose like with fewer epochs was just run
+    goes on from there, where the problem can.
     """
 
     problem: Problem
     crew: Crew
     known: dict[Key, Evaluation] = field(default_factory=dict)
     told: list[Callable[[Sequence[Task], Sequence[Evaluation]], None]] = field(default_factory=list)
+    ahead: list[Callable[[int, int | None], None]] = field(default_factory=list)
     deadline: float | None = None
     size: int = CHUNK  # evaluations in a chunk
     states: States = field(default_factory=States)
@@ -94,6 +97,11 @@ class Worker:
         self.known |= zip(map(key_of, chunk), plain, strict=True)
         for hears in self.told:
             hears(chunk, plain)
+
+    def announce(self, trainings: int, in_race: int | None) -> None:
+        """Say what comes beyond the search."""
+        for hears in self.ahead:
+            hears(trainings, in_race)
 
     def _late(self) -> bool:
         return self.deadline is not None and time.monotonic() > self.deadline

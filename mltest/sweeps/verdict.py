@@ -17,6 +17,7 @@ from mltest.sweeps.winner import Winner, winner
 
 PROBABILITY = 0.8  # with which the smallest difference would have been seen
 ONE_POINT = 0.01
+TWO_ERRORS = 2.0
 FEWEST_FOR_TREND = 6  # values in the nearer half; with fewer the whole range is looked at
 TREND = 0.05
 EDGE = 0.1  # the outer part of a range that counts as its edge
@@ -28,6 +29,7 @@ class Verdict:
 
     best: int
     members: tuple[int, ...]  # cannot be told from the best
+    in_doubt: tuple[int, ...]  # those of them that more seeds could tell from it, the most promising first
     p_values: dict[int, float]  # of those that were judged
     corrected: dict[int, float]  # their scores, freed of selection
     errors: dict[int, float]  # standard errors of their scores
@@ -60,6 +62,7 @@ def verdict_of(trials: Trials, *, confidence: float = 0.95, seed: int = 0) -> Ve
     return Verdict(
         best=int(judged[won.best]),
         members=tuple(int(judged[m]) for m in found.members),
+        in_doubt=tuple(int(judged[m]) for m in _in_doubt(found, won)),
         p_values={int(s): float(p) for s, p in zip(judged, found.p_values, strict=True)},
         corrected={int(s): sign * float(c) for s, c in zip(judged, won.corrected, strict=True)},
         errors={int(s): float(e) for s, e in zip(judged, found.noise.errors, strict=True)},
@@ -88,6 +91,22 @@ def _power(found: ConfidenceSet, won: Winner, n_seeds: int, n_examples: int) -> 
         _needed(rows, seeds + both, wanted, n_seeds),
         _needed(seeds, rows + both, wanted, n_examples) if n_examples > 1 else None,
     )
+
+
+def _in_doubt(found: ConfidenceSet, won: Winner) -> list[int]:
+    """Members that more seeds could tell from the best, the most promising first.
+
+    Unlimited seeds leave the error of the rows. A member is worth them if its difference from the best, were it larger
+    by two of the errors that seeds make, would then leave the range of chance.
+    """
+    noise, best = found.noise, won.best
+    seeds = noise.seed + noise.both + (noise.seed[best] + noise.both[best])
+    rows = np.sqrt(np.maximum(noise.pair_errors[best] ** 2 - seeds, 0.0))
+    possible = np.abs(noise.means[best] - noise.means) + TWO_ERRORS * np.sqrt(seeds)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        promise = np.where(seeds > 0, possible / (found.critical * rows), 0.0)
+    members = [int(m) for m in found.members if m != best and promise[m] > 1]
+    return sorted(members, key=lambda m: (-promise[m], -possible[m], m))
 
 
 def _needed(fixed: float, shrinking: float, wanted: float, now: int) -> int | None:

@@ -84,6 +84,13 @@ def _told_apart(verdict: Verdict, context: Context) -> str:
     ).format(others=len(others), rest=judged - 1, listed=listed)
 
 
+def purchase(bought: int, asked: int) -> str:
+    """How much more was trained than was asked for."""
+    return _("To tell settings apart, {bought} trainings were run beyond the {asked} asked for.").format(
+        bought=f"{bought:,}", asked=f"{asked:,}"
+    )
+
+
 def advice(verdict: Verdict, context: Context) -> str:
     """How to see one point, as the end of a sentence."""
     if not context.share or not math.isfinite(verdict.smallest_difference) or verdict.smallest_difference <= 0.01:
