@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from scipy import stats
 
-from mltest.sweeps.confidence_set import noise_of
+from mltest.sweeps.noise import noise_of
 from mltest.sweeps.race import FIRST, Race, planned_looks
 from mltest.sweeps.rows import Tasks, seed_of
 from mltest.sweeps.space import Settings

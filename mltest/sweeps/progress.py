@@ -13,7 +13,8 @@ import numpy as np
 
 from mltest.language import number
 from mltest.language import translate as _
-from mltest.sweeps.confidence_set import Scores, confidence_set
+from mltest.sweeps.confidence_set import confidence_set
+from mltest.sweeps.noise import Scores
 from mltest.sweeps.objective import Task
 from mltest.sweeps.trials import Evaluation
 

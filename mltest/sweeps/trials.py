@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 
 from mltest.statistics import Array
-from mltest.sweeps.confidence_set import Scores
+from mltest.sweeps.noise import Scores
 from mltest.sweeps.space import Settings
 
 Status = Literal["finished", "diverged", "failed", "timed out", "cut", "not run"]

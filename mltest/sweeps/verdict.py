@@ -85,7 +85,7 @@ def _power(found: ConfidenceSet, won: Winner, n_seeds: int, n_examples: int) -> 
     pair = float(np.median(others))
     wanted = (ONE_POINT / reach) ** 2 if reach > 0 else math.inf
     seeds, both = 2 * float(np.median(noise.seed)), 2 * float(np.median(noise.both))
-    rows = max(pair**2 - seeds - both, 0.0)
+    rows = max(float(np.median(np.delete(noise.row_pairs[won.best], won.best))) - both, 0.0)
     return (
         reach * pair,
         _needed(rows, seeds + both, wanted, n_seeds),
@@ -101,7 +101,7 @@ def _in_doubt(found: ConfidenceSet, won: Winner) -> list[int]:
     """
     noise, best = found.noise, won.best
     seeds = noise.seed + noise.both + (noise.seed[best] + noise.both[best])
-    rows = np.sqrt(np.maximum(noise.pair_errors[best] ** 2 - seeds, 0.0))
+    rows = np.sqrt(np.maximum(noise.row_pairs[best] - noise.both - noise.both[best], 0.0))
     possible = np.abs(noise.means[best] - noise.means) + TWO_ERRORS * np.sqrt(seeds)
     with np.errstate(divide="ignore", invalid="ignore"):
         promise = np.where(seeds > 0, possible / (found.critical * rows), 0.0)
