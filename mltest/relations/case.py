@@ -16,6 +16,7 @@ from mltest.relations.asking import Subject
 from mltest.relations.compare import Gaps, Tolerance, compare, measured
 from mltest.relations.declared import Declared
 from mltest.relations.precision import SINGLE
+from mltest.relations.telling import telling_rows
 
 SOURCE_ROWS = 1000  # with as many follow-up rows, a violation on 1 row of 200 is met with probability 0.993
 
@@ -42,7 +43,7 @@ class Case:
 
     @cached_property
     def chosen(self) -> Array:
-        """The positions of the source rows in the tester's x: all, or as many as the budget lets every relation see."""
+        """The positions of the source rows in the tester's x: all, or the most telling that every relation can see."""
         n_rows = rows.count(self.given)
         limit = SOURCE_ROWS
         if self.subject.budget.max_rows is not None:
@@ -50,7 +51,7 @@ class Case:
             limit = min(limit, max(2, self.subject.budget.max_rows // min(12, 3 + 2 * self.n_relations)))
         if n_rows <= limit:
             return np.arange(n_rows)
-        return np.sort(self.rng("source").choice(n_rows, size=limit, replace=False))
+        return telling_rows(self.subject, self.given, limit, self.rng("source"))
 
     @cached_property
     def x(self) -> Any:
