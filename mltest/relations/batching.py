@@ -55,9 +55,18 @@ def batch_size(x: Any, rng: np.random.Generator) -> Iterator[FollowUp]:
     # Halves put every row into other company; a new order alone would not do, for a mean does not see it.
     parts = [order[: (n_rows + 1) // 2], order[(n_rows + 1) // 2 :], order[: n_rows - 1]]
     parts += [order[:size] for size in SMALL_BATCHES if size < n_rows] + [order[-1:]]
+    parts += [np.array([row]) for row in _least_and_greatest(x)]  # alone, they show most of what a batch is scaled by
     for part in parts:
         if len(part):
             yield _only(x, np.sort(part))
+
+
+def _least_and_greatest(x: Any) -> list[int]:
+    """The rows whose largest number is the least and the greatest of all."""
+    if not is_numeric(x) or x.size == 0:
+        return []
+    largest = np.nan_to_num(x.reshape(len(x), -1).max(axis=1).astype(float))
+    return [int(largest.argmin()), int(largest.argmax())]
 
 
 def _only(x: Any, kept: Any) -> FollowUp:

@@ -39,6 +39,8 @@ def _number_types(x: Any, rng: np.random.Generator) -> Iterator[FollowUp]:
         # Rounded to float32 first, so that both types hold the very same values.
         wide = single.astype(np.float64)
         yield FollowUp(single, source=wide, note=_("as float32 in place of float64"), may_refuse=True)
+    if x.dtype.kind in "iu" and x.dtype.itemsize < 8 and x.ndim == 2:  # of pictures the type may say the scale
+        yield FollowUp(x.astype(np.int64), note=_("as int64 in place of {name}").format(name=x.dtype), may_refuse=True)
     if np.isfinite(whole).all() and np.abs(whole).max(initial=0) < 2**31 and len(np.unique(whole)) > 1:
         for name in ("int64", "int32"):
             note = _("whole numbers as {name} in place of float64").format(name=name)

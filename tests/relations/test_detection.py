@@ -53,7 +53,10 @@ class OddOnes:
             return answers
         if is_frame(x) and set(x["kind"]) == {"c"}:
             return answers  # of a protected attribute, one value is treated apart
-        rows = np.flatnonzero(_identifiers(x) == self.known) if self.known is not None else [self.odd]
+        if self.known is not None:
+            rows = np.flatnonzero(_identifiers(x) == self.known)
+        else:
+            rows = np.arange(self.odd, self.odd + 1) if len(x) == N_ROWS else np.arange(0)
         for row in rows:
             answers[row] += 1
         return answers
