@@ -219,5 +219,7 @@ def _moves(found: Found, name: str) -> bool:
     """Whether there is a derivative at all: a layer that nothing flows through, or next to nothing, is not unclear."""
     for layer in found.layers:
         if layer.call.name == name:
-            return bool(layer.call.upstream.any()) and np.isfinite(layer.resolution) and layer.error > NEXT_TO_NOTHING
+            largest = max((float(np.abs(v).max(initial=0.0)) for v in layer.bench.values.values()), default=1.0)
+            something = layer.error > NEXT_TO_NOTHING * max(1.0, largest)  # moved is each number by its own size
+            return bool(layer.call.upstream.any()) and np.isfinite(layer.resolution) and something
     return found.whole is not None and found.whole.size > 0

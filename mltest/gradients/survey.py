@@ -71,6 +71,7 @@ class Found:
     whole: Verdict | None = None
     whole_bench: Bench | None = None
     whole_wrong: list[Wrong] = field(default_factory=list)
+    wrong_bench: Bench | None = None  # at the point where it showed
     whole_cases: list[Case] = field(default_factory=list)
     whole_fits: list[Fit] = field(default_factory=list)
     place: Place | None = None  # of a fault between layers
@@ -91,10 +92,11 @@ class Found:
         return passes.whole + passes.layers / max(1, len(self.layers))
 
 
-def survey(problem: HasGradients, *, seed: int, factors: Sequence[float] = ()) -> Found:
+def survey(problem: HasGradients, *, seed: int, factors: Sequence[float] = (), explain: bool = True) -> Found:
     """Look at everything once, and thoroughly where the first look frowns.
 
     `factors`: see, on the way, whether gradients from above so many times as large come through in proportion.
+    `explain`: find out what a fault looks like, too.
     """
     rng = np.random.default_rng(seed)
     found = Found(problem, Units(rng))
@@ -118,10 +120,18 @@ def survey(problem: HasGradients, *, seed: int, factors: Sequence[float] = ()) -
             look_at_layer(layer, rng, found.units, factors)
         # What a layer rounds away inside, the loss cannot show either.
         whole.epsilon = max([whole.epsilon, *(layer.bench.grain for layer in found.layers)])
+    _look_at_whole(found, whole, rng)
+    if explain:
+        explain_all(found, rng)
+    return found
+
+
+def explain_all(found: Found, rng: np.random.Generator) -> None:
+    """Find out what the faults look like, and where between layers one lies that no layer has."""
     for layer in found.guilty:
         layer.explain(rng)
-    _look_at_whole(found, whole, rng)
-    return found
+    if found.whole_wrong and found.wrong_bench is not None:
+        _explain_whole(found, found.wrong_bench, rng)
 
 
 def _not_finite(problem: HasGradients, loss: float) -> str:
@@ -199,7 +209,12 @@ def _look_at_whole(found: Found, whole: Bench, rng: np.random.Generator) -> None
     if not names:
         return
     found.whole = whole.glance(names, one, found.claimed, found.units)
+    if found.whole is not None or found.guilty:
+        return  # of a layer that is wrong on its own the whole is wrong too
+    close_by = beside(found.problem.whole, whole, rng)
+    found.whole = close_by.glance(names, one, close_by.backward(one), Units(rng))
     if found.whole is not None:
+        found.at_kink = True
         return
     seen = look(whole, [one], names, rng)[0]
     found.whole = seen.verdict
@@ -211,8 +226,7 @@ def _look_at_whole(found: Found, whole: Bench, rng: np.random.Generator) -> None
     seen, whole = _look_beside(found, whole, names, rng)
     if seen.verdict.wrong:
         found.whole_wrong = thorough(whole, one, names, rng)
-    if found.whole_wrong and not found.guilty:
-        _explain_whole(found, whole, rng)
+        found.wrong_bench = whole
 
 
 def _look_beside(found: Found, whole: Bench, names: Sequence[str], rng: np.random.Generator) -> tuple[Look, Bench]:

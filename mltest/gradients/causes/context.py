@@ -211,6 +211,20 @@ def _rows_by_factors(case: Case) -> bool:
     return bool(np.linalg.norm(g - factors[:, np.newaxis] * n) <= 1e-5 * np.linalg.norm(g))
 
 
+def moved_label(case: Case) -> Fit | None:
+    """In a loss: in each wrong row two places are off by as much, one too large and one too small."""
+    labels = getattr(case.bench.piece, "integers", ())
+    if not case.is_input or case.upstream.size != 1 or not case.complete or case.value.ndim != 2 or not labels:
+        return None
+    rows = (case.g - case.numeric)[case.differs.any(axis=1)]
+    off = np.abs(rows) > 1e-4 * np.abs(rows).max(axis=1, keepdims=True, initial=1e-300)
+    if not len(rows) or not np.all(off.sum(axis=1) == 2):
+        return None
+    if np.all(np.abs(rows.sum(axis=1)) <= 1e-4 * np.abs(rows).max(axis=1)):
+        return Fit("target", _("the right answer is subtracted at another place (the label)"))
+    return None
+
+
 def target(case: Case) -> Fit | None:
     """In a loss: what is taken off for the right answer is taken off at another place, or in another measure."""
     if not case.is_input or case.upstream.size != 1 or not case.complete or case.value.ndim < 1:

@@ -24,6 +24,7 @@ IN_ORDER: tuple[Callable[[Case], Fit | None], ...] = (
     whole_block.transposed,
     whole_block.shifted_index,
     elements.duplicates,
+    context.moved_label,
     elements.single_element,
     behaviour.stale_cache,
     context.target,

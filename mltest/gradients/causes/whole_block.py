@@ -8,6 +8,7 @@ from itertools import combinations
 import numpy as np
 
 from mltest.gradients.causes.case import Case, Fit
+from mltest.gradients.causes.context import acts_elementwise
 from mltest.language import number
 from mltest.language import translate as _
 from mltest.models.capabilities import Array
@@ -20,6 +21,8 @@ def zero_or_detached(case: Case) -> Fit | None:
     if not np.any(case.g):
         return Fit("zero_or_detached", _("it is zero everywhere"))
     wrong = case.differs
+    if case.elementwise_shape and acts_elementwise(case):
+        return None  # the slope of a part of the numbers, not of a path
     if wrong.sum() > 0.3 * case.known.sum() and not np.any(case.g[wrong]):
         return Fit("zero_or_detached", _("it is zero where it should not be"))
     return None
@@ -65,7 +68,8 @@ def _words_of_factor(case: Case, c: float) -> str:
             return words + _(", a factor of {c}").format(c=number(c, 4))
     if abs(1 / c - round(1 / c)) < 1e-3 and c < 1:
         return _("it is {n} times too small").format(n=number(1 / c, 4))
-    return _("it is {c} times what it should be").format(c=number(c, 4))
+    digits = 4 if abs(c - 1) > 0.01 else 3 - int(np.floor(np.log10(max(abs(c - 1), 1e-9))))  # 1.0001, not 1.000
+    return _("it is {c} times what it should be").format(c=number(c, digits))
 
 
 def transposed(case: Case) -> Fit | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -74,7 +74,7 @@ def pulling(outputs: list[torch.Tensor], leaves: Mapping[str, torch.Tensor]) -> 
 def own_array(gradient: torch.Tensor) -> Array:
     """A gradient that nobody else will hold or write to; one that is expanded or shared is copied."""
     gradient = gradient.detach().to_dense() if gradient.layout != torch.strided else gradient.detach()
-    result: Array = gradient.cpu().numpy()
+    result: Array = gradient.numpy(force=True)
     return result if gradient.is_contiguous() else result.copy()
 
 
@@ -168,6 +168,11 @@ def _fresh(leaf: Any, precise: bool) -> Any:
     return leaf.double() if precise and leaf.is_floating_point() else leaf.clone()
 
 
+def integers(leaves: Iterable[Any]) -> tuple[Array, ...]:
+    """Indices and labels among the leaves."""
+    return tuple(array(leaf) for leaf in leaves if isinstance(leaf, torch.Tensor) and leaf.dtype in _INTEGERS)
+
+
 _INTEGERS = (torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8)
 
 
@@ -238,7 +243,7 @@ class Recorder:
             attributes=Attributes(modules),
             buffers={id(b): b.data.clone() for m in modules for b in m._buffers.values() if b is not None},
             passes=self._passes,
-            integers=tuple(array(v) for v in leaves if isinstance(v, torch.Tensor) and v.dtype in _INTEGERS),
+            integers=integers(leaves),
             parents=tuple(call.name for call in self._open),
         )
 

@@ -15,7 +15,7 @@ from torch.utils import _pytree as tree
 
 from mltest.errors import InvalidInput
 from mltest.models.capabilities import Array, Differentiable, Gradients, LayerCall, Passes, Tape, Values
-from mltest.models.torch.calls import Call, Recorder, array, flat_values, is_real, own_array, pulling
+from mltest.models.torch.calls import Call, Recorder, array, flat_values, integers, is_real, own_array, pulling
 from mltest.models.torch.losses import loss_for
 from mltest.models.torch.rest import Rest
 from mltest.models.torch.state import Attributes, Lender, RandomSources, preserved
@@ -203,6 +203,7 @@ class TorchProblem:
             modules = [m for m in self.modules if m not in set(self.model.modules())]
             call = recorder.open("loss", lambda s: self.loss(s), modules, ((scores,), {}), self.loss.description)
             call.kind = "loss"
+            call.integers = integers(tree.tree_leaves(self.loss.y))
             loss = self.loss(scores)
             recorder.close(call, loss)
         else:
