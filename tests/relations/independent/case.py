@@ -30,13 +30,17 @@ class Case:
 
 
 class Cases(list[Case]):
-    """A list of cases that builders add themselves to."""
+    """A list of cases that builders add themselves to, their names behind a prefix."""
+
+    def __init__(self, prefix: str = "") -> None:
+        super().__init__()
+        self.prefix = prefix
 
     def bug(self, relations: str, proof: Proof) -> Callable[[Builder], Builder]:
         """Add a builder's buggy model and its repaired twin; ids of relations are separated by blanks."""
 
         def add(build: Builder) -> Builder:
-            name = build.__name__
+            name = self.prefix + build.__name__
             self.append(Case(name, _bound(build, True), True, proof, tuple(relations.split())))
             self.append(Case(f"{name}_repaired", _bound(build, False), False, proof))
             return build
@@ -47,7 +51,7 @@ class Cases(list[Case]):
         """Add a right model; the proof must find nothing."""
 
         def add(build: Callable[[], Built]) -> Callable[[], Built]:
-            self.append(Case(build.__name__, build, False, proof))
+            self.append(Case(self.prefix + build.__name__, build, False, proof))
             return build
 
         return add

@@ -15,7 +15,7 @@ import torch
 
 import mltest
 from tests.relations.independent.case import Case
-from tests.relations.independent.cases import CASES
+from tests.relations.independent.cases import CASES, SECOND
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ def _show(v: Verdict) -> None:
 
 def main(word: str = "") -> None:
     verdicts = []
-    for case in CASES:
+    for case in [*CASES, *SECOND]:
         if word in str(case):
             verdicts.append(judge(case))
             _show(verdicts[-1])
