@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from mltest.language import noted
 from mltest.language import translate as _
 from mltest.models.capabilities import Array, Continues, Copies, Decides, HasModes, Penalised, Refits, Saves, Trains
 from mltest.relations.case import Case
@@ -232,10 +233,10 @@ NEEDS: dict[str, Callable[[Case], str]] = {
     "containers": _containers,
     "probabilities": _probabilities,
     "labels and scores": _labels_and_scores,
-    "decision": _capability(Decides, "the model has no decision function"),
-    "copies": _capability(Copies, "the model cannot be copied"),
-    "saves": _capability(Saves, "the model cannot be saved"),
-    "modes": _capability(HasModes, "the model has no modes"),
+    "decision": _capability(Decides, noted("the model has no decision function")),
+    "copies": _capability(Copies, noted("the model cannot be copied")),
+    "saves": _capability(Saves, noted("the model cannot be saved")),
+    "modes": _capability(HasModes, noted("the model has no modes")),
     "train": _train,
     "weights": _weights,
     "regressor": _regressor,
