@@ -252,7 +252,7 @@ NEEDS: dict[str, Callable[[Case], str]] = {
     "declared protected": _declared("protected", 'declared={"protected": {column: (a, b)}}'),
     "declared padding": _declared("padding", 'declared={"padding": 0}'),
     "declared causal": _declared("causal", 'declared={"causal": True}'),
-    "refits": _capability(Refits, "the model cannot be trained twice"),
+    "refits": _capability(Refits, noted("the model cannot be trained twice")),
     "more classes": _more_classes,
     "known classes": _known_classes,
     "graphs": _graphs,
