@@ -115,7 +115,7 @@ def plan_to_judge(trials: Path, target: str | None, wanted: Wanted, *, examples:
 
 @contextmanager
 def executor(address: str | None) -> Iterator[Any]:
-    """An executor on a Dask cluster, closed afterwards; None without an address.
+    """A client of a Dask cluster, closed afterwards; None without an address.
 
     Raises:
         MissingDependency: distributed is not installed.
@@ -133,4 +133,4 @@ def executor(address: str | None) -> Iterator[Any]:
     except (OSError, ValueError) as error:
         raise InvalidInput(f"--dask {visible(address)}: no cluster answers there ({visible(error)}).") from None
     with client:
-        yield client.get_executor()
+        yield client

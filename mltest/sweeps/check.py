@@ -18,7 +18,7 @@ from mltest.models.sweeping import adapt_sweep
 from mltest.sweeps.answer import SweepResult
 from mltest.sweeps.conclude import Question, check_confidence
 from mltest.sweeps.crew import Crew as Processes
-from mltest.sweeps.foreign_executor import Hired, executor_of
+from mltest.sweeps.foreign_executor import hire
 from mltest.sweeps.journal import Journal, fingerprint
 from mltest.sweeps.looks import number_of_look
 from mltest.sweeps.objective import CHUNK, Problem, problem_of
@@ -168,7 +168,7 @@ def _watch(search: Search, progress: Any, stack: ExitStack) -> None:
 
 def _crew(problem: Problem, executor: Any, jobs: int, timeout: float | None) -> Crew:
     if executor is not None:
-        return Hired(problem, executor_of(executor), timeout)
+        return hire(problem, executor, timeout)
     if jobs > 1 or timeout is not None:
         return Processes(problem, jobs, timeout)
     return Alone(problem)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import pickle
 import time
 import traceback
-from collections.abc import Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, CancelledError, Executor, Future, wait
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, CancelledError, Executor, Future, wait
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from mltest.errors import InvalidInput, MLTestError
@@ -17,21 +19,42 @@ from mltest.sweeps.trials import Evaluation
 LOOK = 0.5  # seconds between two looks at the clock while a time limit runs
 
 
-def executor_of(given: Any) -> Executor:
-    """The executor itself, or that of a Dask client.
+def hire(problem: Problem, given: Any, timeout: float | None) -> Hired:
+    """A crew on an executor, or on a Dask client.
 
     Raises:
-        InvalidInput: it is none.
+        InvalidInput: it is neither, or the problem cannot be sent to a cluster.
     """
     if hasattr(given, "get_executor"):
-        given = given.get_executor(pure=False)
+        # pure=False: or a chunk that is tried again would be answered with what came of it before.
+        return Hired(problem, given.get_executor(pure=False), _packing(problem), timeout)
     if not callable(getattr(given, "submit", None)):
         raise InvalidInput(
             f"sweep: executor is {given!r:.60} of type {type(given).__name__}. Pass a concurrent.futures.Executor or a "
             "Dask client."
         )
-    executor: Executor = given
-    return executor
+    return Hired(problem, given, partial(_plainly, problem), timeout)
+
+
+Call = tuple[Callable[..., list[Evaluation]], tuple[Any, ...]]
+
+
+def _plainly(problem: Problem, chunk: list[Task]) -> Call:
+    return evaluate, (problem, chunk)
+
+
+def _packing(problem: Problem) -> Callable[[list[Task]], Call]:
+    """For Dask, whose scheduler looks into what it passes on: bytes, so that it need not know the tester's modules."""
+    import cloudpickle
+
+    try:
+        packed = cloudpickle.dumps(problem)
+    except (TypeError, AttributeError, pickle.PicklingError) as error:
+        raise InvalidInput(
+            f"sweep: {problem.name} cannot be sent to a cluster ({error}). Open files, locks and connections inside "
+            "the objective."
+        ) from error
+    return lambda chunk: (evaluate_packed, (packed, cloudpickle.dumps(chunk)))
 
 
 def evaluate(problem: Problem, chunk: Sequence[Task]) -> list[Evaluation]:
@@ -42,12 +65,18 @@ def evaluate(problem: Problem, chunk: Sequence[Task]) -> list[Evaluation]:
         return problem.evaluate(chunk)
 
 
+def evaluate_packed(problem: bytes, chunk: bytes) -> list[Evaluation]:
+    """The same, from what our own process packed."""
+    return evaluate(pickle.loads(problem), pickle.loads(chunk))
+
+
 @dataclass
 class Hired:
     """Runs chunks on an executor that is not ours: it is never shut down, and what hangs on it is given up."""
 
     problem: Problem
     executor: Executor
+    call: Callable[[list[Task]], Call]
     timeout: float | None = None
 
     def run(self, chunks: Sequence[Sequence[Task]]) -> Iterator[Done]:
@@ -70,7 +99,8 @@ class Hired:
         """The executor is its owner's."""
 
     def _submit(self, chunk: list[Task], attempt: int, into: dict[Future[Any], tuple[list[Task], int, float]]) -> None:
-        future = self.executor.submit(evaluate, self.problem, chunk)
+        function, arguments = self.call(chunk)
+        future = self.executor.submit(function, *arguments)
         into[future] = (chunk, attempt, time.monotonic())
 
     def _collect(
@@ -84,8 +114,14 @@ class Hired:
             yield chunk, future.result()
         except MLTestError:
             raise
-        except (Exception, CancelledError):
-            # The objective's own exceptions are evaluations; this one is the executor's: a worker died.
+        except (Exception, CancelledError) as error:
+            # The objective's own exceptions are evaluations; this one is the executor's.
+            if not _is_death(error):
+                raise InvalidInput(
+                    f"sweep: the executor cannot run {self.problem.name}: {_root(error)}. Its workers need the same "
+                    "versions of Python, mltest and all that the objective imports, and must find its module: start "
+                    "them with PYTHONPATH set to the project's folder."
+                ) from error
             told = traceback.format_exc()
             try:
                 if len(chunk) > 1:
@@ -110,3 +146,16 @@ class Hired:
                 del open_chunks[future]
                 given_up = f"given up after timeout={self.timeout:g} seconds; it may still run over there"
                 yield chunk, [Evaluation(status="timed out", error=given_up, seconds=self.timeout) for _ in chunk]
+
+
+def _is_death(error: BaseException) -> bool:
+    """Whether a worker was lost on the way, and not the work refused."""
+    lost = (BrokenExecutor, CancelledError, OSError, EOFError)
+    return isinstance(error, lost) or any(kind.__name__ == "KilledWorker" for kind in type(error).__mro__)
+
+
+def _root(error: BaseException) -> str:
+    """What it all comes from, in a line: executors wrap it in words of their own."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return f"{type(error).__name__}: {str(error).strip().splitlines()[0] if str(error).strip() else 'no reason given'}"
