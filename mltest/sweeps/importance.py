@@ -126,7 +126,7 @@ def forest_of(space: Space, trials: Trials, verdict: Verdict, *, seed: int = 0) 
     rng = np.random.default_rng([seed, 11])
     positions = np.array([space.positions(trials.settings[s]) for s in judged])
     moving = np.array([len(np.unique(column[np.isfinite(column)])) > 1 for column in positions.T])
-    scores = _without_outliers(np.array([_plain_mean(trials, s) for s in judged]))
+    scores = _without_outliers(np.array([trials.mean(s) for s in judged]))
     if not moving.any() or np.ptp(scores) == 0:
         return None
     x = np.where(np.isfinite(positions), positions, ABSENT)[:, moving]
@@ -136,11 +136,6 @@ def forest_of(space: Space, trials: Trials, verdict: Verdict, *, seed: int = 0) 
         drawn = rng.integers(len(x), size=min(len(x), MOST))
         trees.append(_grow(x[drawn], scores[drawn], rng))
     return Forest(names, tuple(trees))
-
-
-def _plain_mean(trials: Trials, setting: int) -> float:
-    runs = (trials.evaluation(setting, r) for r in range(len(trials.seeds)))
-    return float(np.mean([e.score for e in runs if e.values is not None]))
 
 
 def _without_outliers(scores: Array) -> Array:

@@ -50,6 +50,12 @@ class Trials:
     def evaluation(self, setting: int, seed: int) -> Evaluation:
         return self.evaluations.get((setting, seed), NOT_RUN)
 
+    def mean(self, setting: int) -> float:
+        """The plain mean score of a setting's finished runs; NaN where there are none."""
+        runs = (self.evaluation(setting, r) for r in range(len(self.seeds)))
+        scores = [found.score for found in runs if found.values is not None]
+        return float(np.mean(scores)) if scores else float("nan")
+
     @property
     def judged(self) -> Array:
         """Positions of the settings with at least one finished run."""

@@ -74,7 +74,9 @@ def _told_apart(verdict: Verdict, context: Context) -> str:
             "None of the {judged} settings can be told from it: any difference of {smallest} or more would have shown"
         ).format(judged=judged, smallest=points(verdict.smallest_difference, context.share)) + advice(verdict, context)
     if kept == 1:
-        return _("It is better than each of the other {others} settings.").format(others=judged - 1)
+        return plural(
+            "It is better than the other setting.", "It is better than each of the other {others} settings.", judged - 1
+        ).format(others=judged - 1)
     others = [named(context.settings[m]) for m in verdict.members if m != verdict.best]
     listed = "; ".join(others[:LISTED]) + (_("; …") if len(others) > LISTED else "")
     return plural(
