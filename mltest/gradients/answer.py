@@ -94,7 +94,7 @@ def _layer_failed(found: Found, common: dict[str, Any]) -> Result:
         what=_words(layer.fits),
         figures=_figures(layer.wrong),
     )
-    others = [other.call.name for other in found.guilty[1:]]
+    others = [name for name in dict.fromkeys(other.call.name for other in found.guilty) if name != layer.call.name]
     if others:
         message += " " + _("Wrong on their own too: {layers}.").format(layers=", ".join(others))
     below = _below(found, layer)

@@ -103,6 +103,7 @@ class Walk:
         """The verdict at the step with the smallest bar; only as many steps are tried as are needed."""
         best: Verdict | None = None
         worse = 0
+        self.line(self.bench.steps[0])  # may show that the arithmetic is coarser than it seemed, which asks other steps
         for step in self.bench.steps:
             verdict = self.judge(step, upstream, gradients, rounding)
             if best is None or verdict.error < best.error or not np.isfinite(best.error):
@@ -121,7 +122,7 @@ class Walk:
             return False  # the tread of a staircase: nothing moves until a step is long enough
         agreed = False
         for step in (TINY, *self.bench.steps):
-            if step == verdict.step or (step == TINY and self.bench.epsilon > 1e-10):
+            if step == verdict.step or (step == TINY and max(self.bench.epsilon, self.bench.grain) > 1e-10):
                 continue
             other = self.judge(step, upstream, gradients, rounding)
             apart = abs(other.difference - verdict.difference)
@@ -171,7 +172,7 @@ class Bench:
 
     @property
     def steps(self) -> tuple[float, ...]:
-        return STEPS_FLOAT64 if self.epsilon < 1e-10 else STEPS_FLOAT32
+        return STEPS_FLOAT64 if max(self.epsilon, self.grain) < 1e-10 else STEPS_FLOAT32
 
     @property
     def tolerance(self) -> float:

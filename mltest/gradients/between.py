@@ -59,7 +59,8 @@ def _in_a_group(problem: HasConnections, rng: np.random.Generator) -> Place | No
             continue
         wrong = thorough(bench, upstream, names, rng)
         if wrong:
-            fits = _ordered(explain_worst(bench, wrong, rng), _writers([call, *_inside(problem, call)]))
+            calls = _inside(problem, call)
+            fits = _ordered(explain_worst(bench, wrong, rng), [*_one_memory(calls), *_writers([call, *calls])])
             return Place(call.name, _("In {group}, between its layers,").format(group=call.name), bench, wrong, fits)
     return None
 
@@ -74,6 +75,16 @@ def _ordered(fits: list[Fit], writers: list[Fit]) -> list[Fit]:
 
 def _inside(problem: HasConnections, group: LayerCall) -> list[LayerCall]:
     return [call for call in problem.layers() if group.name in call.parents]
+
+
+def _one_memory(calls: Sequence[LayerCall]) -> list[Fit]:
+    """Layers that are called more than once and keep something from one call for their backward pass."""
+    names = [call.name for call in calls if getattr(call, "remembers", False)]
+    twice = [name for name in dict.fromkeys(names) if names.count(name) > 1]
+    if not twice:
+        return []
+    words = _("{layers} is called more than once, and what it keeps from one call the next one overwrites")
+    return [Fit("stale_cache", words.format(layers=", ".join(twice[:4])))]
 
 
 def _writers(calls: Sequence[LayerCall]) -> list[Fit]:

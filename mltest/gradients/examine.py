@@ -9,11 +9,13 @@ import numpy as np
 
 from mltest.gradients.bench import Bench, Verdict, Walk
 from mltest.gradients.line import Line
-from mltest.models.capabilities import Array, Gradients
+from mltest.models.capabilities import Array, Differentiable, Gradients, Values
 
 # Directions that must agree before a claim is called wrong, and by how many bars.
 WITNESSES = 3
 BARS = 3.0
+# Points around a kink whose claims say what may be claimed on it.
+NEAR_POINTS = 6
 
 
 @dataclass(frozen=True)
@@ -77,6 +79,7 @@ class Wrong:
     verdict: Verdict  # of the direction that showed it best
     upstream: Array
     at_kink: bool = False
+    kinks: int = 0  # outputs on a kink along the way
 
 
 def thorough(bench: Bench, upstream: Array, names: Iterable[str], rng: np.random.Generator) -> list[Wrong]:
@@ -86,17 +89,43 @@ def thorough(bench: Bench, upstream: Array, names: Iterable[str], rng: np.random
     """
     rounding = bench.rounding(upstream, rng)
     found = [_witnesses(bench, upstream, name, rng, rounding) for name in names]
-    return [wrong for wrong in found if wrong is not None]
+    wrong = [one for one in found if one is not None]
+    if not any(one.kinks for one in wrong):
+        return wrong
+    # Of several tied numbers any may be differentiated as the least, and then no directional derivative is its claim's:
+    # a fault shows close by as well, where nothing is tied.
+    close_by = beside(bench.piece, bench, rng)
+    rounding = close_by.rounding(upstream, rng)
+
+    def also_there(one: Wrong) -> bool:
+        if one.at_kink:
+            return _beyond_all_near(bench, one, rng)
+        return _witnesses(close_by, upstream, one.block, rng, rounding) is not None
+
+    return [one for one in wrong if not one.kinks or also_there(one)]
+
+
+def _beyond_all_near(bench: Bench, wrong: Wrong, rng: np.random.Generator) -> bool:
+    """Whether a claim on a kink is, in some element, far from all claims at points close by."""
+    here = bench.backward(wrong.upstream).get(wrong.block)
+    near = [beside(bench.piece, bench, rng).backward(wrong.upstream).get(wrong.block) for _ in range(NEAR_POINTS)]
+    claims = np.stack([claim for claim in near if claim is not None])
+    if here is None or not len(claims):
+        return True
+    low, high = claims.min(axis=0), claims.max(axis=0)
+    margin = (high - low) + 0.05 * float(np.abs(claims).max(initial=0.0))
+    return bool(np.any((here < low - margin) | (here > high + margin)))
 
 
 def _witnesses(bench: Bench, upstream: Array, name: str, rng: np.random.Generator, rounding: Gradients) -> Wrong | None:
     claimed = bench.backward(upstream)
     sure: list[tuple[Verdict, Array]] = []
-    outside = 0
+    outside = kinks = 0
     for turn in range(WITNESSES):
         walk = bench.walk([name], claimed, rng)
         seen = look_along(walk, upstream, claimed, rounding)
         outside += seen.beyond
+        kinks += seen.kinks
         if _sure(seen.verdict):
             gradients = claimed if seen.upstream is upstream else bench.backward(seen.upstream)
             if not np.isfinite(seen.verdict.claimed) or walk.persists(seen.verdict, seen.upstream, gradients, rounding):
@@ -105,9 +134,9 @@ def _witnesses(bench: Bench, upstream: Array, name: str, rng: np.random.Generato
             return None
     if len(sure) >= WITNESSES - 1:
         verdict, used = max(sure, key=lambda pair: abs(pair[0].difference) / pair[0].error)
-        return Wrong(name, verdict, used)
+        return Wrong(name, verdict, used, kinks=kinks)
     if outside == WITNESSES:
-        return Wrong(name, seen.verdict, upstream, at_kink=True)
+        return Wrong(name, seen.verdict, upstream, at_kink=True, kinks=kinks)
     return None
 
 
@@ -160,3 +189,14 @@ def disproportionate(bench: Bench, plain: Gradients, scaled: Gradients, factor: 
 
 def _sure(verdict: Verdict) -> bool:
     return abs(verdict.difference) > BARS * verdict.error or not np.isfinite(verdict.claimed)
+
+
+def beside(piece: Differentiable, bench: Bench, rng: np.random.Generator) -> Bench:
+    """The same piece at a point a little off, where no kink lies but by bad luck."""
+    values: dict[str, Array] = {}
+    for name, value in bench.native.items():
+        size = np.maximum(np.abs(value), 0.01 * float(np.sqrt(np.mean(value.astype(float) ** 2)) or 1.0))
+        shifted = value + 2e-3 * size * rng.uniform(-1, 1, value.shape)
+        values[name] = np.asarray(np.where(np.isfinite(value), shifted, value)).astype(value.dtype)
+    moved: Values = values
+    return Bench.of(piece, moved)

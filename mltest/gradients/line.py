@@ -74,8 +74,8 @@ class Line:
         if self.still:
             return 0.0
         outputs = np.concatenate([self.centre, *self.far, *self.near])
-        outputs = outputs[np.isfinite(outputs) & (outputs != np.round(outputs))]
-        if outputs.size < 8:
+        outputs = np.unique(outputs[np.isfinite(outputs) & (outputs != np.round(outputs))])
+        if outputs.size < 3:
             return 0.0
         for bits in (8, 11, 24):  # bfloat16, float16, float32
             mantissa = np.frexp(outputs)[0] * 2.0**bits

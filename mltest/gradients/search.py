@@ -13,8 +13,8 @@ from hypothesis.errors import NoSuchExample
 
 from mltest.gradients.bench import Bench
 from mltest.gradients.directions import Units, draw_direction
-from mltest.gradients.examine import disproportionate, thorough
-from mltest.gradients.survey import Found, Layer, beside, explain_all, normalised, reached, survey
+from mltest.gradients.examine import beside, disproportionate, thorough
+from mltest.gradients.survey import Found, Layer, explain_all, normalised, reached, survey
 from mltest.language import plural
 from mltest.language import translate as _
 from mltest.models.capabilities import HasGradients, HasLayers, HasMemory, HasVariants

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -13,17 +13,15 @@ from mltest.gradients.between import Place, between_layers, cases_of
 from mltest.gradients.causes.case import Case, Fit
 from mltest.gradients.causes.diagnose import diagnose, suspected
 from mltest.gradients.directions import Units, flows
-from mltest.gradients.examine import Look, Wrong, coarser_than_its_dtype, disproportionate, look, thorough
+from mltest.gradients.examine import Look, Wrong, beside, coarser_than_its_dtype, disproportionate, look, thorough
 from mltest.language import translate as _
 from mltest.models.capabilities import (
     Array,
-    Differentiable,
     Gradients,
     HasConnections,
     HasGradients,
     HasLayers,
     LayerCall,
-    Values,
 )
 
 # Factors for the gradient from above that show what is not linear in it: what clips, or adds an epsilon.
@@ -179,14 +177,28 @@ def _look_longer(layer: Layer, names: Sequence[str], upstreams: Sequence[Array],
     layer.resolution = min(seen.verdict.resolution for seen in looks)
     layer.power = layer.resolution * float(np.sqrt(len(names)))  # blocks have like shares
     layer.error = min(seen.verdict.error for seen in looks)
+    unsure = 0.0
     for upstream, seen in zip(upstreams, looks, strict=True):
         if seen.frowns:
             layer.wrong = thorough(bench, upstream, names, rng)
             if layer.wrong:
                 return
+            unsure = max(unsure, seen.verdict.relative)
+    if unsure > 0:
+        _settle_doubt(layer, names, np.sum(upstreams, axis=0), unsure, rng)
     if bench.grain >= SIXTEEN_BITS:
         layer.wrong = [Wrong(name, looks[0].verdict, upstreams[0]) for name in names[:1]]
         layer.fits = [Fit("low_precision", _("the layer computes in 16 bits: its outputs all are such numbers"))]
+
+
+def _settle_doubt(layer: Layer, names: Sequence[str], upstream: Array, unsure: float, rng: np.random.Generator) -> None:
+    """A difference that could not be confirmed: on a kink a point close by is judged, else so much may go unseen."""
+    close_by = beside(layer.call, layer.bench, rng)
+    verdict = close_by.glance(names, upstream, close_by.backward(upstream), Units(rng))
+    if verdict is not None:
+        layer.resolution, layer.power, layer.error = verdict.resolution, verdict.power, verdict.error
+        return
+    layer.resolution, layer.power = max(layer.resolution, unsure), max(layer.power, unsure)
 
 
 def _upstreams(call: LayerCall, rng: np.random.Generator) -> list[Array]:
@@ -227,6 +239,8 @@ def _look_at_whole(found: Found, whole: Bench, rng: np.random.Generator) -> None
     if seen.verdict.wrong:
         found.whole_wrong = thorough(whole, one, names, rng)
         found.wrong_bench = whole
+        if not found.whole_wrong:  # not sure enough to accuse: then so much might be wrong unseen
+            found.whole = replace(seen.verdict, error=max(seen.verdict.error, abs(seen.verdict.difference)))
 
 
 def _look_beside(found: Found, whole: Bench, names: Sequence[str], rng: np.random.Generator) -> tuple[Look, Bench]:
@@ -259,14 +273,3 @@ def _explain_whole(found: Found, whole: Bench, rng: np.random.Generator) -> None
         found.whole_fits = (clear or fits)[0]
     else:
         found.whole_fits = [suspected(len(found.whole_wrong), len(reached(whole, found.claimed)))]
-
-
-def beside(piece: Differentiable, bench: Bench, rng: np.random.Generator) -> Bench:
-    """The same piece at a point a little off, where no kink lies but by bad luck."""
-    values: dict[str, Array] = {}
-    for name, value in bench.native.items():
-        size = np.maximum(np.abs(value), 0.01 * float(np.sqrt(np.mean(value.astype(float) ** 2)) or 1.0))
-        shifted = value + 2e-3 * size * rng.uniform(-1, 1, value.shape)
-        values[name] = np.asarray(np.where(np.isfinite(value), shifted, value)).astype(value.dtype)
-    moved: Values = values
-    return Bench.of(piece, moved)

@@ -12,18 +12,23 @@ from mltest.language import translate as _
 from mltest.models.capabilities import Array
 
 
-def missing_derivative(case: Case) -> Fit | None:
-    """The gradient from above passes as if the layer had no slope; or with the slope of another function."""
-    unsloped = _("the slope of the activation is missing")
+def no_slope(case: Case) -> Fit | None:
+    """The gradient from above passes as if the layer had no slope, or as if its outputs were linear in the block."""
     if case.elementwise_shape:
         above = case.upstream.reshape(case.value.shape)
         if _proportional(case.g, above) and not _proportional(case.numeric, above):
-            return Fit("missing_derivative", unsloped)
-        if acts_elementwise(case):
-            return Fit("missing_derivative", _("the slope in it is another function's"))
+            return Fit("missing_derivative", _("the slope of the activation is missing"))
     for candidate in _linear_claims(case):
         if candidate.shape == case.g.shape and case.near(candidate, case.g, 1e-6):
-            return Fit("missing_derivative", unsloped)
+            words = _("it is what a linear layer would get: the slope, or a factor of the forward pass, is missing")
+            return Fit("missing_derivative", words)
+    return None
+
+
+def other_slope(case: Case) -> Fit | None:
+    """Each number has its own slope, and it is not the right one."""
+    if case.elementwise_shape and acts_elementwise(case):
+        return Fit("missing_derivative", _("the slope in it is another function's"))
     return None
 
 
@@ -101,6 +106,9 @@ def _same_total(case: Case) -> Fit | None:
 
 def _other_sums(case: Case) -> Iterator[tuple[int, Array]]:
     above, shape = case.upstream, case.value.shape
+    if not case.is_input and len(shape) > 1 and above.size > case.value.size and above.size % case.value.size == 0:
+        for row in (0, -1):  # of a table that is added to every example: of one example alone
+            yield 0, above.reshape(-1, *shape)[row]
     if len(shape) == 1 and case.batch > 1 and above.size % (case.batch * shape[0]) == 0:
         rest = above.size // (case.batch * shape[0])
         parts = above.reshape(case.batch, shape[0], rest)
@@ -155,6 +163,12 @@ def missing_term(case: Case) -> Fit | None:
             return Fit("missing_term", _("the path around the layer (a skip connection) is left out"))
         for words, basis in _bases(case):
             if _spanned(e, basis):
+                return Fit("missing_term", words)
+    if not case.is_input and case.value.ndim > 1:
+        value = case.value.astype(np.float64, copy=False)
+        for basis in ([np.ones(value.shape)], [value], [np.ones(value.shape), value]):
+            if _spanned(e, basis):
+                words = _("what is missing is a number or a multiple of each row: a term of its mean or length")
                 return Fit("missing_term", words)
     return None
 

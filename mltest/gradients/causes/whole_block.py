@@ -112,6 +112,19 @@ def other_weight(case: Case) -> Fit | None:
     return None
 
 
+def forward_again(case: Case) -> Fit | None:
+    """J·v where Jᵀ·v is asked: the gradient from above is put through the layer the same way as its input."""
+    if not case.elementwise_shape or case.whole:
+        return None
+    bench, step = case.bench, case.bench.steps[0] / 2
+    along = case.upstream.reshape(case.value.shape)
+    ends = (bench.forward({**bench.values, case.block: case.value + sign * step * along}) for sign in (1, -1))
+    through = np.subtract(*ends).reshape(case.value.shape) / (2 * step)
+    if not case.near(through, case.g, 1e-5):
+        return None
+    return Fit("transposed", _("it goes through the layer in the direction of the forward pass: transposed"))
+
+
 def _other_ways(weight: Array) -> Iterator[tuple[str, str, Array]]:
     if weight.ndim == 2 and weight.shape[0] == weight.shape[1]:
         yield "transposed", _("transposed"), weight.T

@@ -107,6 +107,7 @@ class Call(Differentiable):
     asked: bool = False  # something that requires a gradient went in
     reached: bool = False  # a gradient came down to it
     inner: int = 0  # calls of other modules inside
+    alone: bool = True  # the module has no others inside
     kind: str = ""  # class name of the module
 
     @property
@@ -179,6 +180,9 @@ _INTEGERS = (torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8)
 class Recorder:
     """Hooks on every module for one forward pass: each call is recorded with what is needed to repeat it.
 
+    A `torch.autograd.Function` that a block of modules applies between them is a layer of its own: somebody wrote its
+    backward pass by hand.
+
     `draws`: the pass draws random numbers, so that every call's own start is kept; a model that draws none needs none.
     """
 
@@ -196,18 +200,42 @@ class Recorder:
         self._copies: list[list[torch.Tensor]] = []
         self._sources = sources
         self._parameters = parameters
+        self._applying = False
 
     @contextmanager
     def recording(self, named: Mapping[str, torch.nn.Module]) -> Iterator[None]:
         handles = []
+        applies = torch.autograd.Function.__dict__["apply"]
         try:
+            torch.autograd.Function.apply = classmethod(self._applied(applies))
             for name, module in named.items():
                 handles.append(module.register_forward_pre_hook(self._enter(name), with_kwargs=True))
                 handles.append(module.register_forward_hook(self._leave, with_kwargs=True))
             yield
         finally:
+            torch.autograd.Function.apply = applies
             for handle in handles:
                 handle.remove()
+
+    def _applied(self, applies: Any) -> Callable[..., Any]:
+        def apply(function: type[torch.autograd.Function], *args: Any, **kwargs: Any) -> Any:
+            run = applies.__get__(None, function)
+            block = self._open[-1] if self._open else None
+            if block is None or block.alone or self._applying or function.__module__.startswith("torch."):
+                return run(*args, **kwargs)
+            for outer in self._open:
+                outer.inner += 1
+            call = self.open(block.name or function.__name__, run, [], (args, kwargs), function.__name__)
+            call.kind = function.__name__
+            self._applying = True
+            try:
+                outputs = run(*args, **kwargs)
+            finally:
+                self._applying = False
+            self.close(call, outputs)
+            return outputs
+
+        return apply
 
     def _enter(self, name: str) -> Callable[..., None]:
         def enter(module: torch.nn.Module, args: Any, kwargs: Any) -> None:
@@ -226,7 +254,10 @@ class Recorder:
         leaves, structure = tree.tree_flatten(arguments)
         real = [i for i, leaf in enumerate(leaves) if is_real(leaf)]
         label = f"{name}.input" if name else "input"
-        inputs = {label if len(real) == 1 else f"{label}{n}": i for n, i in enumerate(real, start=1)}
+        known = {i: self._parameters[id(leaves[i])][0] for i in real if id(leaves[i]) in self._parameters}
+        flowing = [i for i in real if i not in known]
+        inputs = {label if len(flowing) == 1 else f"{label}{n}": i for n, i in enumerate(flowing, start=1)}
+        inputs |= {parameter: i for i, parameter in known.items()}
         owned = {id(p): p for module in modules for p in module._parameters.values() if p is not None}
         found = [self._parameters[key] for key in owned if key in self._parameters]
         return Call(
@@ -243,6 +274,7 @@ class Recorder:
             attributes=Attributes(modules),
             buffers={id(b): b.data.clone() for m in modules for b in m._buffers.values() if b is not None},
             passes=self._passes,
+            alone=len(modules) == 1,
             integers=integers(leaves),
             parents=tuple(call.name for call in self._open),
         )
