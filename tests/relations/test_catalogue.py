@@ -24,8 +24,8 @@ MOST_TELLING = {
 }  # fmt: skip
 
 
-def test_at_least_sixty_relations_are_there_with_every_one_of_three_stars() -> None:
-    assert len(relations()) >= 60
+def test_the_catalogue_is_there_with_every_relation_of_three_stars() -> None:
+    assert len(relations()) >= 100
     assert set(by_id()) >= MOST_TELLING
     assert len({relation.id for relation in relations()}) == len(relations())
 
@@ -48,10 +48,8 @@ def test_a_relation_fails_on_a_fault_and_passes_a_right_model(entry: Ready) -> N
     assert right.passed, right[0].message
 
 
-def test_nearly_every_relation_is_shown_on_a_fault() -> None:
-    unseen = set(by_id()) - COVERED
-    assert len(set(by_id()) & COVERED) >= 60, sorted(unseen)
-    assert not (MOST_TELLING - COVERED), sorted(MOST_TELLING - COVERED)
+def test_every_relation_is_shown_on_a_fault() -> None:
+    assert set(by_id()) - COVERED == set()
 
 
 def test_listing_the_catalogue_loads_no_framework() -> None:
