@@ -26,6 +26,7 @@ class Traits:
     classes: Array | None = None  # in the order of the scores' columns
     probabilities: bool | None = None  # whether `scores` are probabilities
     containers: bool = False  # whether it promises to take lists and frames in place of arrays
+    sparse: bool = False  # whether it promises to take sparse rows too
 
 
 @runtime_checkable

@@ -19,7 +19,9 @@ from mltest.models.capabilities import Array, HasModes, Saves
 from mltest.relations.answers import Answers
 from mltest.relations.asking import answering
 from mltest.relations.case import Case
+from mltest.relations.compare import Tolerance
 from mltest.relations.findings import answered_otherwise, held, raised, skipped
+from mltest.relations.precision import FLOORS, unit_of
 from mltest.relations.relation import Finding, judged
 from mltest.relations.rows import count, duplicate, pick
 
@@ -51,7 +53,10 @@ def _answers_alike(
     Args:
         asked: the places of the answered rows among the source rows; None: all of them.
     """
-    gaps = case.gaps(expected, got)
+    tolerance = case.tolerance
+    if unit_of(got.matrix) < unit_of(expected.matrix):  # computed in more digits there: another computation
+        tolerance = Tolerance(np.zeros_like(tolerance.outputs)).at_least(FLOORS[unit_of(got.matrix)], expected)
+    gaps = case.gaps(expected, got, tolerance)
     if not gaps.broken.any():
         return None
     row = gaps.worst()

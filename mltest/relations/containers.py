@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from mltest.language import translate as _
+from mltest.models.capabilities import Traits
 from mltest.relations.case import Case
 from mltest.relations.following import judge_transformation
 from mltest.relations.relation import Finding, FollowUp, judged, relation
@@ -69,16 +70,16 @@ def memory_layout(x: Any, rng: np.random.Generator) -> Iterator[FollowUp]:
     after=("determinism", "call_order"),
 )
 def container(case: Case) -> Finding:
-    promised = case.subject.traits.containers
+    traits = case.subject.traits
 
     @relation(id="container", says=container.says, catches=container.catches)
     def other_containers(x: Any, rng: np.random.Generator) -> Iterator[FollowUp]:
-        return _containers(x, promised)
+        return _containers(x, traits)
 
     return judge_transformation(case, other_containers)
 
 
-def _containers(x: Any, promised: bool) -> Iterator[FollowUp]:
+def _containers(x: Any, traits: Traits) -> Iterator[FollowUp]:
     """Frames and sparse rows only where the framework promises them: a plain function may iterate over its rows."""
     if is_frame(x):
         if all(getattr(dtype, "kind", "O") in "fiu" for dtype in x.dtypes):
@@ -87,11 +88,13 @@ def _containers(x: Any, promised: bool) -> Iterator[FollowUp]:
     if not is_numeric(x) or x.ndim != 2:
         return
     yield FollowUp(x.tolist(), note=_("as lists"), may_refuse=True)
-    if promised:
+    if traits.containers:
         import pandas
-        import scipy.sparse
 
         yield FollowUp(pandas.DataFrame(x), note=_("as a frame"), may_refuse=True)
+    if traits.sparse:
+        import scipy.sparse
+
         yield FollowUp(scipy.sparse.csr_matrix(x), note=_("as a sparse matrix"), may_refuse=True)
 
 

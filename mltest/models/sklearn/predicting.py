@@ -10,6 +10,7 @@ from typing import Any, Self, cast
 
 import numpy as np
 import sklearn.base
+from sklearn.utils import get_tags
 
 from mltest.models.capabilities import Array, Kind, Predicts, Traits
 from mltest.models.sklearn.families import families_of
@@ -31,6 +32,7 @@ class Estimator:
             classes=None if classes is None or isinstance(classes, list) else np.asarray(classes),
             probabilities=self._has_proba and not isinstance(classes, list) if self.kind == "classifier" else None,
             containers=True,
+            sparse=_takes_sparse(model),
         )
 
     def predict(self, x: Any) -> Array:
@@ -102,6 +104,14 @@ class Estimator:
 def adapt(model: Any) -> Predicts:
     """The adapter of an estimator, a pipeline or a search over them."""
     return Estimator(model)
+
+
+def _takes_sparse(model: Any) -> bool:
+    """Whether it says so: RobustScaler, say, leaves out the centring of sparse rows without a word."""
+    try:
+        return bool(get_tags(model).input_tags.sparse)
+    except Exception:  # an estimator's own tags may raise anything
+        return False
 
 
 def _name(model: Any) -> str:

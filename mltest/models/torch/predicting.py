@@ -42,6 +42,9 @@ class Module:
     def __init__(self, model: torch.nn.Module) -> None:
         self.model = model
         self.name = type(model).__name__
+        first = next((p for p in model.parameters() if p.is_floating_point()), None)
+        # As it was handed over: a forward may turn its own parameters into another type.
+        self._dtype = torch.get_default_dtype() if first is None else first.dtype
         self.traits = Traits(families=frozenset({"net"}), probabilities=_ends_in_probabilities(model))
 
     def predict(self, x: Any) -> Array:
@@ -117,7 +120,7 @@ class Module:
         # A copy: the tester's rows are read-only to the model.
         tensor = x.detach().clone() if isinstance(x, torch.Tensor) else torch.from_numpy(np.array(x, order="C"))
         if tensor.is_floating_point() or not _looks_up(self.model):
-            tensor = tensor.to(torch.get_default_dtype() if first is None else first.dtype)
+            tensor = tensor.to(self._dtype)
         else:
             tensor = tensor.to(torch.int64)
         return tensor.to(device)
