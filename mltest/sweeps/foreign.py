@@ -36,6 +36,7 @@ def read_trials(scores: Any, settings: Any, examples: int | None, maximise: bool
         raise InvalidInput(f"judge: examples is {examples!r}. Pass the number of rows behind a score, at least 1.")
     if isinstance(scores, (str, os.PathLike)):
         scores = _read_table(Path(scores))
+    scores = getattr(scores, "cv_results_", scores)
     if hasattr(scores, "trials") and hasattr(scores, "direction"):
         return with_examples(_of_study(scores), examples)
     if isinstance(scores, Mapping) and "params" in scores:

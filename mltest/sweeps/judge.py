@@ -7,7 +7,7 @@ from typing import Any
 
 from mltest.language import translate as _
 from mltest.sweeps.answer import SweepResult
-from mltest.sweeps.conclude import Question, check_confidence, conclude
+from mltest.sweeps.conclude import Question, check_confidence, conclude, is_share
 from mltest.sweeps.foreign import read_trials
 from mltest.sweeps.trials import Trials
 
@@ -26,7 +26,8 @@ def judge(
 
     Args:
         scores: an array (settings, seeds, examples) of one value an example (right or wrong, a loss), or (settings,
-            seeds) of scores; a frame, or a CSV file, with one row a trial and seed; an Optuna study; a `cv_results_`.
+            seeds) of scores; a frame, or a CSV file, with one row a trial and seed; an Optuna study; a search of
+            scikit-learn's, fitted, or its `cv_results_`.
         settings: one mapping of names to values a setting; for a frame, the names of the columns that are settings
             (all that are not known otherwise, unless told).
         examples: the number of rows behind a score, where scores are shares of right answers.
@@ -52,6 +53,7 @@ def judge(
         confidence=confidence,
         expected=expected,
         seed=seed,
+        score="accuracy" if is_share(trials) else "score",
         unknowable=_unknowable(trials),
         approximate="; ".join(trials.notes),
         repeat=f"mltest.judge(scores, …, confidence={confidence}, seed={seed})",

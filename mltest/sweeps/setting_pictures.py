@@ -130,13 +130,15 @@ def effect(name: str, forest: Forest, space: Space, context: words.Context) -> E
 
 def interaction(pair: tuple[str, str], forest: Forest, space: Space, context: words.Context) -> Grid:
     """How two hyperparameters work together, averaged over the others."""
-    sides = [_cells_of(space.domains[name]) for name in pair]
-    values = forest.effect_of_two(pair[0], pair[1], (sides[0][0], sides[1][0]))
+    # The one with fewer values down: two columns would have no room for their names.
+    down, across = sorted(pair, key=lambda name: len(_cells_of(space.domains[name])[1]))
+    rows, columns = _cells_of(space.domains[down]), _cells_of(space.domains[across])
+    values = forest.effect_of_two(down, across, (rows[0], columns[0]))
     share = forest.interactions()[pair]
     return Grid(
         title=_("{first} and {second} together").format(first=pair[0], second=pair[1]),
         values=tuple(tuple(map(rounded, row)) for row in values),
-        rows=sides[0][1], columns=sides[1][1], y_label=pair[0], x_label=pair[1], value_label=context.score,
+        rows=rows[1], columns=columns[1], y_label=down, x_label=across, value_label=context.score,
         note=_("Together they explain {share} of the variation beyond what each does alone.").format(
             share=f"{share[0] * 100:.0f} %"
         ),

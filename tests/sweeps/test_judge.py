@@ -153,3 +153,25 @@ def test_the_answer_is_a_run_like_every_other(clear: np.ndarray, tmp_path: Path)
     assert frame[frame.in_set].trial.unique().tolist() == [2]
     with pytest.raises(TypeError, match="truth"):
         bool(result)
+
+
+def test_a_loss_is_not_called_an_accuracy() -> None:
+    losses = np.random.default_rng(0).random((3, 3, 200)) * np.array([0.2, 0.5, 0.5])[:, None, None]
+    result = mltest.judge(losses, maximise=False)
+    assert result.best == 0
+    assert "accuracy" not in result.answer
+
+
+def test_a_fitted_search_is_judged_by_its_results() -> None:
+    selection = pytest.importorskip("sklearn.model_selection")
+    from sklearn.linear_model import LogisticRegression
+
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(200, 3))
+    search = selection.GridSearchCV(LogisticRegression(), {"C": [1e-6, 1.0]}, cv=5).fit(x, x[:, 0] > 0.3)
+    assert mltest.judge(search).answer == mltest.judge(search.cv_results_).answer
+
+
+def test_of_two_settings_one_is_better_than_the_other() -> None:
+    values = np.random.default_rng(0).random((2, 3, 2000)) < np.array([0.9, 0.6])[:, None, None]
+    assert "It is better than the other setting." in mltest.judge(values).answer
