@@ -17,7 +17,7 @@ from torch import nn
 
 import mltest
 
-ROUNDS = 5
+ROUNDS = 7
 
 
 def data(rows: int, features: int) -> tuple[Any, Any]:

@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Never, Self
@@ -147,6 +148,11 @@ def _timeless(value: Any) -> Any:
     return plain
 
 
+@cache
+def _version(package: str) -> str:
+    return metadata.version(package)  # reads the package's files each time
+
+
 def environment() -> dict[str, str]:
     """What a run ran on: Python, platform, processor, and versions of the libraries that are loaded."""
     known = {
@@ -160,7 +166,7 @@ def environment() -> dict[str, str]:
     }.items():  # fmt: skip
         if module in sys.modules:
             try:
-                known[package] = metadata.version(package)
+                known[package] = _version(package)
             except metadata.PackageNotFoundError:
                 known[package] = str(getattr(sys.modules[module], "__version__", "unknown"))
     return known

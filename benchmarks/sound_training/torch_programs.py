@@ -25,7 +25,7 @@ def torch_program(seed: int) -> mltest.Training:
     model = network(rng, drawn, outputs)
     if drawn.kind == "table" and rng.random() < 0.04 and isinstance(model, nn.Sequential) and len(model) > 1:
         next(iter(model.children())).requires_grad_(False)  # a random first layer, frozen on purpose
-    optimizer = optimizer_for(rng, model)
+    optimizer = optimizer_for(rng, model, gentle=not drawn.classifies)
     cut, batch = int(0.7 * rows), int(pick(rng, (8, 16, 16, 32)))
     train: Any = (x[:cut], y[:cut])
     if rng.random() < 0.4:
@@ -56,15 +56,20 @@ def targets_and_loss(rng: Generator, drawn: Drawn) -> tuple[Any, int, Any]:
     return y, drawn.outputs, nn.CrossEntropyLoss(weight=weight, label_smoothing=float(pick(rng, (0, 0, 0, 0.1))))
 
 
-def optimizer_for(rng: Generator, model: Any) -> Any:
-    """At a rate that trains networks of this size well; parameters that are frozen are not held."""
+def optimizer_for(rng: Generator, model: Any, *, gentle: bool) -> Any:
+    """At a rate that trains networks of this size well; parameters that are frozen are not held.
+
+    `gentle` for squared errors, whose gradient grows with the error: descent at the rates of classifiers may diverge.
+    """
     parameters = [p for p in model.parameters() if p.requires_grad]
     decay = float(pick(rng, (0, 0, 1e-4, 1e-3)))
     kind = pick(rng, ("sgd", "momentum", "nesterov", "adam", "adam", "adamw", "adamw", "rmsprop", "adagrad", "nadam"))
     if kind == "sgd":
-        return torch.optim.SGD(parameters, lr=float(pick(rng, (0.1, 0.15, 0.2))), weight_decay=decay)
+        return torch.optim.SGD(
+            parameters, lr=float(pick(rng, (0.1, 0.15, 0.2))) / (3 if gentle else 1), weight_decay=decay
+        )
     if kind in ("momentum", "nesterov"):
-        rate = float(pick(rng, (0.02, 0.05)))
+        rate = float(pick(rng, (0.02, 0.05))) / (3 if gentle else 1)
         return torch.optim.SGD(parameters, lr=rate, momentum=0.9, nesterov=kind == "nesterov", weight_decay=decay)
     if kind == "rmsprop":
         return torch.optim.RMSprop(parameters, lr=0.003)

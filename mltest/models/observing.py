@@ -169,6 +169,9 @@ class LossFacts:
     targets_low: float = float("nan")
     targets_high: float = float("nan")
     on_simplex: bool = False
+    values_of_labels: bool = False  # a loss of values was given the targets themselves
+    off_simplex: bool = False  # a likelihood was given rows that are no logarithms of distributions
+    silent: float | None = None  # of a binary task, the label whose rows the loss gives no gradient at all
     targets_reordered: bool = False  # the loss saw targets in another order than the step was given
     last_layer: str = ""  # the last one with weights
     last_activation: str = ""  # the module of the last activation, or the layer that feeds it
@@ -198,6 +201,9 @@ class Observed:
     # structure: None where the framework cannot go wrong in this way
     unheld: tuple[str, ...] | None = None  # trainable parameters that no optimiser holds
     foreign: int = 0  # parameters of the optimiser that are not the model's
+    stray: tuple[str, ...] = ()  # parameters in the output's graph that neither the model nor an optimiser holds
+    penalised: bool = False  # the loss depends on parameters beside the output
+    odd_norms: tuple[str, ...] = ()  # normalisations whose initial shift silences or saturates what follows
     frozen_held: tuple[str, ...] | None = None
     frozen: tuple[str, ...] = ()
     unused: tuple[str, ...] | None = None  # trainable parameters of modules that are never called

@@ -21,7 +21,7 @@ def candidates(case: Case) -> list[Candidate]:
         found.append(Candidate(Change(scaled_targets=True), "target_scale", _("with standardised targets")))
     if signals.inputs_unscaled(seen):
         found.append(Candidate(Change(scaled_inputs=True), "unnormalised_inputs", _("with standardised inputs")))
-    if signals.odd_start(seen) is not None:
+    if signals.odd_start(seen) is not None or seen.odd_norms:
         found.append(Candidate(Change(fresh_start=True), "bad_initialisation",
                                _("with initial weights under the layers' own rules")))  # fmt: skip
     if signals.decays_early(seen):

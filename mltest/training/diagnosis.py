@@ -48,6 +48,10 @@ def _judge(symptom: Symptom, case: Case) -> Judged:
 def _root(judged: list[Judged]) -> Judged | None:
     failed = [one for one in judged if one.verdict.outcome == "failed"]
     explaining = [one for one in failed if one.verdict.explains]
+    # A run that a certain operation broke has shown little of anything else, its data apart.
+    broke = [one for one in explaining if one.symptom.id == "finite_values" and one.verdict.certain]
+    if broke and explaining[0].symptom.id != "finite_data":
+        return broke[0]
     return next(iter(explaining or failed), None)
 
 

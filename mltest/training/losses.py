@@ -53,7 +53,7 @@ def check_losses(table: Any, *, seed: int = 0) -> Run:
     results = [
         Result(
             check=check, subject=name, outcome=outcome, message=message, causes=causes,
-            hint=CAUSES[causes[0]].hint if causes else "", measures=measures,
+            hint=_(CAUSES[causes[0]].hint) if causes else "", measures=measures,
             evidence=(picture,) if outcome not in ("passed", "skipped") or check == "learning" else (),
             repeat=f"mltest.check_training({name!r})", seed=seed,
         )

@@ -11,6 +11,7 @@ from mltest.training import signals
 from mltest.training.case import Case
 
 STRONG_DEAD, STRONG_FLAT, STRONG_RATIO = 0.85, 0.02, 1e-5
+SHRUNK_AWAY = 0.5  # of their norm at the start, left of all weights
 OF_LAYERS = {"dead_relu", "saturated_activation", "vanishing_gradient"}
 
 
@@ -22,7 +23,14 @@ class Sign:
 
 def signs(case: Case) -> list[Sign]:
     """Every sign that is there, those of the layers first."""
-    return [*_of_size(case), *of_units(case.observed), *_of_data(case)]
+    return [*_of_penalty(case), *_of_size(case), *of_units(case.observed), *_of_data(case)]
+
+
+def _of_penalty(case: Case) -> list[Sign]:
+    """The loss holds a penalty of its own, which cannot be taken out by a change, and the weights have shrunk."""
+    shrunk = signals.shrunk_weights(case.observed)
+    there = case.observed.penalised and shrunk is not None and shrunk < SHRUNK_AWAY
+    return [Sign("regularisation_high", strong=True)] if there else []
 
 
 def _of_size(case: Case) -> list[Sign]:
@@ -49,7 +57,7 @@ def of_units(seen: Observed) -> list[Sign]:
     ratio = signals.gradient_ratio(seen)
     if ratio is not None and ratio < signals.TINY_RATIO:
         found.append(Sign("vanishing_gradient", ratio < STRONG_RATIO))
-    if signals.odd_start(seen) is not None:
+    if signals.odd_start(seen) is not None or seen.odd_norms:
         found.append(Sign("bad_initialisation"))
     return found
 
@@ -90,6 +98,8 @@ def location_of(case: Case, cause: str) -> str:
     """The layer that a cause's statistic points to, or ""."""
     seen = case.observed
     dead, flat, odd = signals.dead_layer(seen), signals.saturated_layer(seen), signals.odd_start(seen)
+    if seen.odd_norms and cause in ("dead_relu", "saturated_activation", "bad_initialisation"):
+        return seen.odd_norms[0]
     if cause == "dead_relu" and dead is not None:
         return dead.seen.layer
     if cause == "saturated_activation" and flat is not None:

@@ -49,7 +49,7 @@ class Symptom(ABC):
         """The verdict on one case."""
 
     def passes(self, message: str = "", **measures: float) -> Verdict:
-        return Verdict(outcome="passed", message=message or self.says, measures=measures)
+        return Verdict(outcome="passed", message=message or _(self.says), measures=measures)
 
     def skips(self, why: str) -> Verdict:
         return Verdict(outcome="skipped", message=why)
@@ -68,14 +68,14 @@ class Symptom(ABC):
         causes = causes or self.causes[:1]
         return Verdict(
             outcome="failed", message=message, causes=causes[:3], location=location,
-            hint=hint or CAUSES[causes[0]].hint, measures=measures or {}, evidence=evidence, certain=certain,
+            hint=hint or _(CAUSES[causes[0]].hint), measures=measures or {}, evidence=evidence, certain=certain,
             explains=explains,
         )  # fmt: skip
 
     def doubts(self, message: str, *causes: str, measures: Mapping[str, float] | None = None) -> Verdict:
         """An inconclusive verdict; its hint also says what else looks like this."""
         causes = causes or self.causes[:1]
-        hint = CAUSES[causes[0]].hint
+        hint = _(CAUSES[causes[0]].hint)
         if self.looks_like:
             hint += " " + _("What else looks like it: {others}.").format(others=_(self.looks_like))
         return Verdict(outcome="inconclusive", message=message, causes=causes[:3], hint=hint, measures=measures or {})

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import torch
 
-from mltest.models.observing import GradientUse
+from mltest.models.observing import Array, GradientUse
 from mltest.models.torch.structure import held_by
 
 TRACKED_VALUES = 2_000_000  # parameters beyond so many values are left out
@@ -55,21 +56,21 @@ class Contributions:
         used, contributed = [], []
         held = held_by([optimizer])
         for parameter in self.tracked:
-            if id(parameter) not in held or (parameter.grad is None and id(parameter) not in self._arrived):
-                continue
-            zero = torch.zeros_like(parameter).flatten()
             mine = self._arrived.get(id(parameter))
-            used.append(zero if parameter.grad is None else _flat(parameter.grad))
-            contributed.append(zero if mine is None else _flat(mine))
+            if id(parameter) in held and (parameter.grad is not None or mine is not None):
+                used.append(_flat(parameter.grad, parameter))
+                contributed.append(_flat(mine, parameter))
         if not used:
             return None
-        g, c = torch.cat(used).double(), torch.cat(contributed).double()
+        g, c = torch.cat(used), torch.cat(contributed)
         before = self._used_before.pop(id(optimizer), None)
-        if not bool(torch.isfinite(c).all()) or not bool(torch.isfinite(g).all()):
+        before = before if before is not None and len(before) == len(g) else torch.zeros_like(g)
+        rows = torch.stack([g, c, before]).double()
+        products = np.array((rows @ rows.T).tolist())  # every length and angle of the three, in one call
+        if not np.isfinite(products).all():
             return None
         self._used_before[id(optimizer)] = g
-        stale = before is not None and len(before) == len(g) and _holds(g, c, before)
-        return GradientUse(step, float(g.norm()), float(c.norm()), stale)
+        return GradientUse(step, float(products[0, 0] ** 0.5), float(products[1, 1] ** 0.5), _stale(products))
 
 
 def _chosen(model: Any) -> list[Any]:
@@ -81,19 +82,22 @@ def _chosen(model: Any) -> list[Any]:
     return chosen
 
 
-def _holds(g: Any, c: Any, before: Any) -> bool:
-    """Whether the gradient g is the contribution c and the gradient used before, and not c alone."""
-    if not bool(before.any()):
+def _stale(products: Array) -> bool:
+    """Whether the gradient g is the contribution c and the gradient used before, b, and not c alone.
+
+    `products` holds the inner products of g, c and b, (3, 3).
+    """
+    (gg, gc, gb), (_, cc, cb), (_, _, bb) = products
+    if not bb > 0 or not gg > 0:
         return False
-    both = _cosine(g, c + before)
-    far = (g - c).norm() > 1e-2 * torch.minimum(before.norm(), g.norm())
-    return bool(both > 0.9999) and bool(far) and bool(_cosine(g, c) < both)
+    with_before = (gc + gb) / max((gg * (cc + 2 * cb + bb)) ** 0.5, 1e-30)
+    alone = gc / max((gg * cc) ** 0.5, 1e-30)
+    apart = max(gg - 2 * gc + cc, 0.0) ** 0.5
+    return bool(with_before > 0.9999 and apart > 1e-2 * min(bb, gg) ** 0.5 and alone < with_before)
 
 
-def _flat(tensor: Any) -> Any:
+def _flat(tensor: Any, like: Any) -> Any:
+    if tensor is None:
+        return torch.zeros(like.numel(), dtype=torch.float32, device=like.device)
     tensor = tensor.detach()
     return (tensor.to_dense() if tensor.is_sparse else tensor).float().flatten()
-
-
-def _cosine(a: Any, b: Any) -> Any:
-    return (a @ b) / (a.norm() * b.norm()).clamp_min(1e-30)

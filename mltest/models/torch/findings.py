@@ -11,7 +11,7 @@ import torch
 from mltest.models.observing import Array, Moment, Observed, WeightLayer
 from mltest.models.torch.batches import as_array
 from mltest.models.torch.probing import first_tensor, is_affine, joined, probe
-from mltest.models.torch.structure import ADAPTIVE, NORMALISING, layer_of, membership
+from mltest.models.torch.structure import ADAPTIVE, NORMALISING, held_by, layer_of, membership, name_of_stray
 from mltest.models.torch.watching import StepWatch
 from mltest.models.torch.witness import Seen, Witness, weight_owners
 
@@ -42,6 +42,9 @@ def structure_of(
     holding = before if before is not None and optimizers else membership(inner, optimizers or stepped)
     for name, value in holding.items():
         setattr(observed, name, value)
+    held = held_by(optimizers or stepped)
+    observed.stray = tuple(name_of_stray(inner, one) for one in watch.strangers if id(one) not in held)
+    observed.penalised = watch.penalised
     _modes(observed, watch)
     if observed.loss is not None and observed.loss.gradient_scale is not None:
         observed.loss.gradient_scale /= watch.loss_scale

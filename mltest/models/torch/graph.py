@@ -35,3 +35,18 @@ def output_path(tensor: Any) -> tuple[str, ...]:
         if not name.startswith(WEIGHTING):
             waiting.extend(following for following, _ in node.next_functions)
     return tuple(names)
+
+
+def leaves(tensor: Any, stop: Any = None) -> list[Any]:
+    """The leaf tensors that a tensor was computed from, without going through the node `stop`."""
+    found, seen = [], {stop}
+    waiting = [tensor.grad_fn]
+    while waiting:
+        node = waiting.pop()
+        if node is None or node in seen:
+            continue
+        seen.add(node)
+        if hasattr(node, "variable"):
+            found.append(node.variable)
+        waiting.extend(following for following, _ in node.next_functions)
+    return found

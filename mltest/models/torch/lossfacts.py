@@ -11,6 +11,9 @@ from mltest.models.torch.batches import as_array
 from mltest.models.torch.watching import StepWatch
 from mltest.models.torch.witness import LossCall, Seen
 
+ON_VALUES = {"mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss"}
+FEWEST_OF_A_LABEL = 4  # rows of a batch, where a label is called silent
+
 
 def loss_facts(watch: StepWatch, seen: Seen | None, task: Task, y: Any, loss: float) -> LossFacts:
     """What the first step showed of the loss: its functions, shapes, direction and scale."""
@@ -44,7 +47,11 @@ def _note_call(facts: LossFacts, call: LossCall, y: Any) -> bool | None:
         return None
     output, target = tensors[0].detach(), tensors[1].detach()
     facts.target_shape = tuple(target.shape)
-    if call.name in ("mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss") and output.shape != target.shape:
+    if call.name.startswith("binary_cross_entropy") and target.numel():
+        facts.targets_low, facts.targets_high = float(target.min()), float(target.max())
+    if call.name == "nll_loss" and output.ndim > 1:
+        facts.off_simplex = bool((torch.logsumexp(output.double(), 1).abs() > 1e-2).any())
+    if call.name in ON_VALUES and output.shape != target.shape:
         facts.broadcast = (
             tuple(output.shape), tuple(target.shape),
             tuple(torch.broadcast_shapes(output.shape, target.shape)),
@@ -52,6 +59,7 @@ def _note_call(facts: LossFacts, call: LossCall, y: Any) -> bool | None:
     given = y.detach() if isinstance(y, torch.Tensor) else None
     if given is not None and given.numel() == target.numel() and given.ndim == 1 and not torch.is_complex(target):
         a, b = given.flatten().double(), target.flatten().double()
+        facts.values_of_labels = facts.values_of_labels or (call.name in ON_VALUES and torch.equal(a, b))
         if torch.equal(a.sort().values, b.sort().values):
             return not torch.equal(a, b)
     return None
@@ -77,6 +85,7 @@ def _note_direction(facts: LossFacts, output: Any, gradient: Any, y: Any, task: 
     elif task == "binary" and z.numel() == y.numel():
         target = y.double().reshape(z.shape)
         facts.against = _share_positive(g * (2 * target - 1))
+        facts.silent = _silent_label(g.flatten(), target.flatten())
         if "BinaryCrossEntropyWithLogits" in facts.path:
             facts.gradient_scale = _ratio(g, (torch.sigmoid(z) - target) / z.numel())
     elif task == "regression" and z.numel() == y.numel() and facts.broadcast is None:
@@ -84,6 +93,16 @@ def _note_direction(facts: LossFacts, output: Any, gradient: Any, y: Any, task: 
         facts.against = _share_positive(-g * error)
         if "MseLoss" in facts.path:
             facts.gradient_scale = _ratio(g, 2 * error / z.numel())
+
+
+def _silent_label(gradient: Any, target: Any) -> float | None:
+    """The label whose rows get no gradient, where those of the other one do."""
+    for label in (0.0, 1.0):
+        mine, others = gradient[target == label], gradient[target == 1 - label]
+        enough = min(len(mine), len(others)) >= FEWEST_OF_A_LABEL
+        if enough and not bool(mine.any()) and bool((others != 0).float().mean() > 0.5):
+            return label
+    return None
 
 
 def _share_positive(values: Any) -> float | None:

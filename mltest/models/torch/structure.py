@@ -136,3 +136,29 @@ def regularisation(model: Any, optimizers: list[Any]) -> tuple[float, float, str
 def layer_of(parameter: str) -> str:
     """'fc1.weight' -> 'fc1': the layer that a parameter's name begins with."""
     return parameter.rpartition(".")[0] or parameter
+
+
+def name_of_stray(model: Any, parameter: Any) -> str:
+    """'tables.0.weight': where a parameter that is not registered stands, in a list or mapping of the model's own."""
+    for name, module in unwrapped(model).named_modules():
+        for attribute, value in vars(module).items():
+            if attribute.startswith("_") or not isinstance(value, list | tuple | dict):
+                continue
+            for key, item in value.items() if isinstance(value, dict) else enumerate(value):
+                path = ".".join(part for part in (name, attribute, str(key)) if part)
+                if item is parameter:
+                    return path
+                inside = item.named_parameters() if isinstance(item, torch.nn.Module) else ()
+                found = next((inner for inner, one in inside if one is parameter), None)
+                if found is not None:
+                    return f"{path}.{found}"
+    return "parameter"
+
+
+def odd_norms(model: Any) -> tuple[str, ...]:
+    """Normalisations that start with a shift of several spreads: what follows them is silent or saturated."""
+    return tuple(
+        name for name, module in unwrapped(model).named_modules()
+        if isinstance(module, NORMALISING) and getattr(module, "bias", None) is not None
+        and float(module.bias.detach().abs().max()) > 3
+    )  # fmt: skip

@@ -25,7 +25,7 @@ from mltest.models.torch.findings import affinity, inputs_seen, load, moments_of
 from mltest.models.torch.lossfacts import loss_facts
 from mltest.models.torch.nonfinite import locate
 from mltest.models.torch.program import Code, as_loss, as_optimizers, shape_of
-from mltest.models.torch.structure import DROPPING, membership, regularisation, unwrapped, weight_layers
+from mltest.models.torch.structure import DROPPING, membership, odd_norms, regularisation, unwrapped, weight_layers
 from mltest.models.torch.watching import StepWatch
 from mltest.models.torch.witness import Seen, Witness, weight_owners
 
@@ -116,7 +116,7 @@ class _Run:
         every = 50 if parameters > 100_000 else 25
         self.watch = StepWatch(self.model, self.optimizers, every=every, change=self.change)
         self.structure = membership(self.model, self.optimizers)
-        self.layers_at_start = weight_layers(self.model, [])
+        self.layers_at_start, self.norms_at_start = weight_layers(self.model, []), odd_norms(self.model)
         self._keep_state("start")
         with self.watch:
             self._epochs()
@@ -208,6 +208,7 @@ class _Run:
         alarm = self.watch.alarm
         parameters = alarm.parameters if alarm is not None else [p.detach().clone() for p in self.inner.parameters()]
         self.watch.phase = "step"
+        self.watch.rest()
         what = alarm.what if alarm is not None else "loss"
         self.non_finite = locate(
             self.model, parameters, lambda: self.code.step(x, y), what, len(self.step_losses), self.epoch
@@ -250,8 +251,8 @@ class _Run:
                 self.predict_seen = witness.seen
         if self.epoch == 1:
             self.unrepeatable = self.evaluation.unrepeatable(next(first_rows(self.merged, SCORED_ROWS))[0])
-        with torch.no_grad():
-            weights = float(sum(float(p.detach().float().pow(2).sum()) for p in self.inner.parameters())) ** 0.5
+        parameters = [p.detach().float() for p in self.inner.parameters()]
+        weights = float(torch.stack(torch._foreach_norm(parameters)).norm()) if parameters else 0.0
         self.epochs_seen.append(
             EpochSeen(
                 epoch=self.epoch, loss=float(np.mean(self.epoch_losses)), train_score=self._score(train),
@@ -293,7 +294,7 @@ class _Run:
             task=self.task, change=self.change, seed=self.seed, train=rows_of(self.kept, as_given=given),
             losses=self.step_losses, rates=watch.rates, epochs=self.epochs_seen, uses=watch.uses,
             optimizer_steps=watch.optimizer_steps, loss=self.facts, non_finite=self.non_finite, raised=self.raised,
-            stopped=self.stopped, ascends=watch.ascends,
+            stopped=self.stopped, ascends=watch.ascends, odd_norms=self.norms_at_start,
         )  # fmt: skip
         if self.validation is not None:
             observed.validation = self._validation_rows()

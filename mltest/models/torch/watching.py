@@ -7,6 +7,7 @@ its scaler of half precision.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Self
@@ -15,9 +16,9 @@ import numpy as np
 import torch
 from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
 
-from mltest.models.observing import Change, GradientUse, StepSeen
+from mltest.models.observing import Array, Change, GradientUse, StepSeen
 from mltest.models.torch.contributions import Contributions
-from mltest.models.torch.graph import output_path
+from mltest.models.torch.graph import leaves, output_path
 from mltest.models.torch.modes import ModeWatch
 from mltest.models.torch.probing import Inputs, first_tensor
 from mltest.models.torch.structure import held_by, unwrapped
@@ -63,6 +64,7 @@ class StepWatch:
         self.inner = unwrapped(model)
         self.compiled = self.inner is not model
         self.phase: str | None = None  # "step" or "predict"; None: by whether gradients are recorded
+        self.resting = False
         self.optimizer_steps = 0
         self.backward_passes = 0
         self.losses: list[float] = []
@@ -80,7 +82,9 @@ class StepWatch:
         self.ascends = False
         self.path: tuple[str, ...] = ()
         self.output: Any = None
-        self.output_path: tuple[str, ...] = ()
+        self._output_node: Any = None
+        self.strangers: list[Any] = []  # parameters in the output's graph that are not the model's
+        self.penalised = False  # the loss reaches parameters beside the output
         self.output_gradient: Any = None
         self.without_gradient: list[str] = []
         self.contributions = Contributions(self.inner)
@@ -119,6 +123,11 @@ class StepWatch:
         self._undo_change()
         self._removers = []
 
+    def rest(self) -> None:
+        """Look no more: a step that is run again to find where it broke is no step of the training."""
+        self.resting = True
+        self.contributions.close()
+
     # -- forward
 
     def _in_step(self) -> bool | None:
@@ -150,7 +159,9 @@ class StepWatch:
         if tensor is not None and tensor.requires_grad:
             self.output = tensor.detach()
             tensor.register_hook(self._note_output_gradient)
-            self.output_path = output_path(tensor)
+            self._output_node = tensor.grad_fn
+            strangers = [leaf for leaf in leaves(tensor) if id(leaf) not in self._own]
+            self.strangers = [leaf for leaf in strangers if isinstance(leaf, torch.nn.Parameter)]
 
     def _note_output_gradient(self, gradient: Any) -> None:
         if self.output_gradient is None:
@@ -166,8 +177,14 @@ class StepWatch:
                 self.alarm = Alarm("loss", self._copies())
         if self.backward_passes == 0 and root is not None:
             self.path = output_path(root)
+            self.penalised = self._output_node is not None and self._goes_beside(root)
         self.backward_passes += 1
         return self._backward(tensors, *args, **kwargs)
+
+    def _goes_beside(self, root: Any) -> bool:
+        """Whether the loss depends on most of the weights other than by the model's output."""
+        beside = {id(leaf) for leaf in leaves(root, self._output_node)}
+        return bool(self.weights) and sum(id(w) in beside for w in self.weights.values()) > len(self.weights) / 2
 
     def _watched_unscale(self) -> Callable[[Any, Any], Any]:
         def unscale(scaler: Any, optimizer: Any) -> Any:
@@ -194,6 +211,9 @@ class StepWatch:
     def _before_step(self, optimizer: Any, args: Any, kwargs: Any) -> None:
         if not self._concerns(optimizer):
             return
+        if self.resting:
+            self._apply_change(optimizer)
+            return
         closure = bool(args) or bool(kwargs.get("closure"))
         closure = closure and any(callable(a) for a in [*args[1:], kwargs.get("closure")])
         if self.optimizer_steps == 0 and not closure:  # with a closure there is no gradient yet
@@ -208,7 +228,7 @@ class StepWatch:
             self.alarm = Alarm("gradient", self._copies(), self._spoilt_layer())
         if self._looks_closely():
             self._before = {name: w.detach().clone() for name, w in self.weights.items()}
-            self._gradients = np.array([_norm(w.grad) for w in self.weights.values()])
+            self._gradients = _norms([w.grad for w in self.weights.values()])
         self._apply_change(optimizer)
         self.ascends = self.ascends or any(g.get("maximize") or g.get("lr", 0) < 0 for g in optimizer.param_groups)
         self.rates.append(float(optimizer.param_groups[0].get("lr", float("nan"))))
@@ -217,9 +237,11 @@ class StepWatch:
         if not self._concerns(optimizer):
             return
         self._undo_change()
+        if self.resting:
+            return
         if self._before is not None:
-            weights = np.array([_norm(w) for w in self._before.values()])
-            updates = np.array([_norm(self.weights[n].detach() - w) for n, w in self._before.items()])
+            weights = _norms(list(self._before.values()))
+            updates = _norms([self.weights[n].detach() - w for n, w in self._before.items()])
             self.steps.append(StepSeen(self.optimizer_steps, self._gradients, weights, updates))
             self._before = None
         self.contributions.forget(optimizer)
@@ -242,7 +264,7 @@ class StepWatch:
         held = [p.grad for p in self._parameters if p.grad is not None and not p.grad.is_sparse]
         if not held:
             return True
-        return bool(torch.isfinite(torch.stack(torch._foreach_norm(held)).sum()))
+        return math.isfinite(float(torch.stack(torch._foreach_norm(held)).sum()))
 
     def _spoilt_layer(self) -> str:
         """The layer nearest the output whose gradient is not finite."""
@@ -279,8 +301,14 @@ def _weights(inner: Any) -> dict[str, Any]:
     return weights
 
 
-def _norm(tensor: Any) -> float:
-    return 0.0 if tensor is None else float(tensor.detach().float().norm())
+def _norms(tensors: list[Any]) -> Array:
+    """The norm of each, 0 for None."""
+    there = [i for i, tensor in enumerate(tensors) if tensor is not None]
+    found = np.zeros(len(tensors))
+    if there:
+        dense = [t.to_dense() if t.is_sparse else t for t in (tensors[i].detach() for i in there)]
+        found[there] = torch.stack([norm.float() for norm in torch._foreach_norm(dense)]).tolist()
+    return found
 
 
 def _detached(value: Any) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from mltest.language import number
+from mltest.language import noted, number
 from mltest.language import translate as _
 from mltest.models.observing import Array, Rows
 from mltest.models.scoring import classes
@@ -17,7 +17,7 @@ FEWEST = 24
 
 class FiniteData(Symptom):
     id = "finite_data"
-    says = "Inputs and targets are finite."
+    says = noted("Inputs and targets are finite.")
     when = "before training"
     source = "IEEE 754"
     causes = ("numerical_operation",)
@@ -48,7 +48,7 @@ class FiniteData(Symptom):
 
 class ConstantInputs(Symptom):
     id = "constant_inputs"
-    says = "Inputs differ from row to row."
+    says = noted("Inputs differ from row to row.")
     when = "in the first epoch, on what reaches the model"
     source = "a constant carries no information"
     causes = ("constant_inputs",)
@@ -75,9 +75,9 @@ class ConstantInputs(Symptom):
 
 class Unshuffled(Symptom):
     id = "shuffling"
-    says = "Batches are a random draw of the rows."
+    says = noted("Batches are a random draw of the rows.")
     when = "in the first epoch, where the tester's own loader decides the order"
-    looks_like = "tiny batches"
+    looks_like = noted("tiny batches")
     source = "Bengio 2012, Practical recommendations, section 3.1"
     causes = ("not_shuffled",)
 

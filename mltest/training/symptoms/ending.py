@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from mltest.language import number
+from mltest.language import noted, number
 from mltest.language import translate as _
 from mltest.models.observing import Array, EpochSeen, Observed
 from mltest.models.scoring import classes
@@ -17,17 +17,17 @@ from mltest.training.standing import Standing, Yardstick
 from mltest.training.symptom import Symptom, Verdict
 
 FEWEST_ROWS = 30  # of validation, where a gap is judged
-RARE = 0.2  # of an equal share of the classes
+RARE = 0.1  # of an equal share of the classes
 # Of the pairs ranked rightly: a region should exist then where the class is the likelier one. A class that is rare
 # indeed is given up long before it is hard to find.
-APART, APART_RARE = 0.95, 0.9
+APART, APART_RARE = 0.95, 0.85
 
 
 class Learning(Symptom):
     id = "learning"
-    says = "The model learns what a simple reference learns."
+    says = noted("The model learns what a simple reference learns.")
     when = "at the end, beside nearest neighbours, a linear model and one random layer on standardised inputs"
-    looks_like = "a hard task, which is hard for the references too"
+    looks_like = noted("a hard task, which is hard for the references too")
     source = "Holte 1993, Very simple classification rules"
     causes = ("learning_rate_low", "learning_rate_high", "capacity")
     statistical = True
@@ -61,9 +61,11 @@ class Learning(Symptom):
 
 class Overfit(Symptom):
     id = "overfit"
-    says = "The training score is not far above the validation score."
+    says = noted("The training score is not far above the validation score.")
     when = "at the end, beyond the noise of the validation rows"
-    looks_like = "leakage, modes and preprocessing, which are judged first; few rows, where the validation loss settles"
+    looks_like = noted(
+        "leakage, modes and preprocessing, which are judged first; few rows, where the validation loss settles"
+    )
     source = "Prechelt 1998, Early stopping"
     causes = ("overfit",)
     statistical = True
@@ -120,7 +122,11 @@ def _overfitting(standing: Standing, epochs: list[EpochSeen]) -> Overfitting:
     # A gap alone is usual on few rows: then more than half of what the reference gains must be lost.
     gained, lost = standing.score - standing.chance, standing.reference - standing.chance
     by_heart = standing.poor and gap > 0.3 and standing.train_score > standing.reference and gained < 0.5 * lost
-    return Overfitting(bool(beyond and (rose or by_heart)), measures, int(losses.argmin()) if rose else None)
+    # Values explained to the last hundredth are explained with their noise, be the task as hard as it may.
+    by_rote = standing.task == "regression" and standing.train_score > 0.99 and gap > 0.5
+    return Overfitting(
+        bool(by_rote or (beyond and (rose or by_heart))), measures, int(losses.argmin()) if rose else None
+    )
 
 
 def measured_again(case: Case) -> tuple[Observed, Standing] | None:
@@ -137,9 +143,9 @@ def not_confirmed(ran: bool) -> str:
 
 class ClassNeverPredicted(Symptom):
     id = "rare_class"
-    says = "Every class that a simple reference finds is predicted."
+    says = noted("Every class that a simple reference finds is predicted.")
     when = "at the end"
-    looks_like = "classes that nobody could find"
+    looks_like = noted("classes that nobody could find")
     source = "He & Garcia 2009, Learning from imbalanced data"
     causes = ("class_imbalance",)
     statistical = True

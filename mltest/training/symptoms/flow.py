@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mltest.language import number
+from mltest.language import noted, number
 from mltest.language import translate as _
 from mltest.models.observing import Observed
 from mltest.training import signals
@@ -12,9 +12,9 @@ from mltest.training.symptoms.statistical import StatisticalSymptom
 
 class VanishingGradient(StatisticalSymptom):
     id = "vanishing_gradient"
-    says = "The first layer's gradient is not negligible beside the last one's."
+    says = noted("The first layer's gradient is not negligible beside the last one's.")
     when = "in the first ten steps, with three layers or more and poor learning"
-    looks_like = "shallow networks"
+    looks_like = noted("shallow networks")
     source = "Hochreiter 1991; Glorot & Bengio 2010"
     causes = ("vanishing_gradient", "saturated_activation", "bad_initialisation")
 
@@ -31,7 +31,7 @@ class VanishingGradient(StatisticalSymptom):
 
 class ExplodingGradient(StatisticalSymptom):
     id = "exploding_gradient"
-    says = "Activations and gradients keep their size from layer to layer."
+    says = noted("Activations and gradients keep their size from layer to layer.")
     when = "at the start; with poor learning or a value that is not finite"
     source = "He et al. 2015; Pascanu et al. 2013"
     causes = ("exploding_gradient", "bad_initialisation", "learning_rate_high")
@@ -51,9 +51,9 @@ class ExplodingGradient(StatisticalSymptom):
 
 class Initialisation(StatisticalSymptom):
     id = "initialisation"
-    says = "Initial weights and biases are of the usual scale."
+    says = noted("Initial weights and biases are of the usual scale.")
     when = "before training, by each layer's own rule; with poor learning"
-    looks_like = "pretrained weights"
+    looks_like = noted("pretrained weights")
     source = "Glorot & Bengio 2010; He et al. 2015"
     causes = ("bad_initialisation", "exploding_gradient", "vanishing_gradient")
 
@@ -63,6 +63,10 @@ class Initialisation(StatisticalSymptom):
 
     def words(self, case: Case) -> str:
         odd = signals.odd_start(case.observed)
+        if case.observed.odd_norms:
+            return _("Normalisation {layer!r} starts with a shift of more than three spreads.").format(
+                layer=case.observed.odd_norms[0]
+            )
         if odd is None:
             return _("Initial weights are of the wrong scale.")
         layer, factor = odd

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from mltest.language import number
+from mltest.language import noted, number
 from mltest.language import translate as _
 from mltest.training.case import Case
 from mltest.training.symptom import Symptom, Verdict
@@ -14,9 +14,9 @@ CLIPPED = 1e-2  # a gradient cut below this share of itself is more than ordinar
 
 class StaleGradients(Symptom):
     id = "stale_gradients"
-    says = "Each step uses the gradient that was contributed since the last one."
+    says = noted("Each step uses the gradient that was contributed since the last one.")
     when = "in the first ten steps"
-    looks_like = "accumulation on purpose sums to the same"
+    looks_like = noted("accumulation on purpose sums to the same")
     source = "torch.optim.Optimizer.zero_grad"
     causes = ("missing_zero_grad",)
 
@@ -39,11 +39,11 @@ class StaleGradients(Symptom):
 
 class ClippedGradients(Symptom):
     id = "clipped_gradients"
-    says = "The optimiser uses the gradient, or most of it."
+    says = noted("The optimiser uses the gradient, or most of it.")
     when = (
         "in the first ten steps; an adaptive optimiser divides a constant factor out again, so then with poor learning"
     )
-    looks_like = "ordinary clipping"
+    looks_like = noted("ordinary clipping")
     source = "Pascanu, Mikolov & Bengio 2013, section 3.2"
     causes = ("gradient_scale",)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from mltest.language import number
+from mltest.language import noted, number
 from mltest.language import translate as _
 from mltest.models.observing import LossFacts
 from mltest.training.case import Case
@@ -29,9 +29,9 @@ def last_activation(path: tuple[str, ...]) -> str:
 
 class TargetShape(Symptom):
     id = "target_shape"
-    says = "Output and target have one shape."
+    says = noted("Output and target have one shape.")
     when = "at the first batch"
-    looks_like = "scalars"
+    looks_like = noted("scalars")
     source = "NumPy's rules of broadcasting"
     causes = ("target_shape",)
 
@@ -51,9 +51,9 @@ class TargetShape(Symptom):
 
 class OutputAndLoss(Symptom):
     id = "output_and_loss"
-    says = "The last activation suits the loss."
+    says = noted("The last activation suits the loss.")
     when = "at the first batch, from the operations between the last weights and the loss"
-    looks_like = "outputs that happen to lie in a range; log-softmax twice is log-softmax once"
+    looks_like = noted("outputs that happen to lie in a range; log-softmax twice is log-softmax once")
     source = "torch.nn.CrossEntropyLoss, torch.nn.BCEWithLogitsLoss"
     causes = ("double_softmax", "output_activation", "wrong_loss")
 
@@ -103,11 +103,17 @@ class OutputAndLoss(Symptom):
 
     def _loss(self, case: Case, facts: LossFacts) -> Verdict | None:
         path, task = facts.path, case.observed.task
-        if "NllLoss" in path and "LogSoftmax" not in path and "Log" not in path and "LogSigmoid" not in path:
+        unlogged = "NllLoss" in path and not {"LogSoftmax", "Log", "LogSigmoid"} & set(path)
+        if unlogged or facts.off_simplex:
             return self._fails(
                 facts, _("The negative log-likelihood takes logarithms of probabilities, and the output of {layer!r} "
                          "is none: its rows do not sum to one.").format(layer=facts.last_layer),
-                "wrong_loss", "output_activation",
+                "wrong_loss", "output_activation", location=facts.last_activation if facts.off_simplex else "",
+            )  # fmt: skip
+        if facts.silent is not None and case.gate:
+            return self._fails(
+                facts, _("The loss gives rows of label {label} no gradient: nothing speaks against answering the other "
+                         "one.").format(label=number(facts.silent)), "wrong_loss",
             )  # fmt: skip
         takes_shares = {"BinaryCrossEntropyWithLogits", "BinaryCrossEntropy"} & set(path)
         if takes_shares and (facts.targets_low < 0 or facts.targets_high > 1):
@@ -117,12 +123,13 @@ class OutputAndLoss(Symptom):
                 "wrong_loss", "target_scale",
             )  # fmt: skip
         on_values = next((name for name in path if name in ON_VALUES), "")
-        if on_values and task == "classification" and facts.target_shape[1:] in ((), (1,)):
+        if on_values and task == "classification" and facts.values_of_labels:
             return self._fails(
                 facts, _("The loss is of values ({loss}), and the targets are numbers of classes, which have no "
                          "order.").format(loss=on_values), "wrong_loss", "target_shape",
             )  # fmt: skip
-        if on_values and task in ("classification", "binary") and case.gate:
+        of_classes = {"NllLoss", "BinaryCrossEntropy", "BinaryCrossEntropyWithLogits"} & set(path)
+        if on_values and not of_classes and task in ("classification", "binary") and case.gate:
             return self._fails(
                 facts, _("The loss is of values ({loss}), the task is a classification, and it learns poorly.").format(
                     loss=on_values), "wrong_loss", "output_activation",
@@ -146,9 +153,9 @@ def _within(case: Case, low: float, high: float) -> bool:
 
 class LossSign(Symptom):
     id = "loss_sign"
-    says = "The loss pushes outputs towards their targets."
+    says = noted("The loss pushes outputs towards their targets.")
     when = "at the first batch, by the gradient at the output"
-    looks_like = "class weights and label smoothing change the size, not the sign"
+    looks_like = noted("class weights and label smoothing change the size, not the sign")
     source = "gradient descent"
     causes = ("loss_sign",)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mltest.language import number
+from mltest.language import noted, number
 from mltest.language import translate as _
 from mltest.training.case import Case
 from mltest.training.symptom import Symptom, Verdict
@@ -11,9 +11,9 @@ from mltest.training.symptoms.structure import listed
 
 class EvaluatingInStep(Symptom):
     id = "train_mode"
-    says = "Dropout and normalisation are in training mode in each step."
+    says = noted("Dropout and normalisation are in training mode in each step.")
     when = "in every step"
-    looks_like = "a normalisation whose parameters are frozen, kept so when fine-tuning"
+    looks_like = noted("a normalisation whose parameters are frozen, kept so when fine-tuning")
     source = "torch.nn.Module.train"
     causes = ("train_mode",)
 
@@ -32,9 +32,9 @@ class EvaluatingInStep(Symptom):
 
 class TrainingInPredict(Symptom):
     id = "eval_mode"
-    says = "Dropout and normalisation are in evaluation mode in each prediction."
+    says = noted("Dropout and normalisation are in evaluation mode in each prediction.")
     when = "in every prediction"
-    looks_like = "Monte-Carlo dropout"
+    looks_like = noted("Monte-Carlo dropout")
     source = "torch.nn.Module.eval"
     causes = ("eval_mode",)
 
@@ -57,9 +57,9 @@ class TrainingInPredict(Symptom):
 
 class TinyNormalisedBatches(Symptom):
     id = "batch_normalisation"
-    says = "Batch normalisation has more than two values a channel."
+    says = noted("Batch normalisation has more than two values a channel.")
     when = "in training, the median over steps"
-    looks_like = "a short last batch"
+    looks_like = noted("a short last batch")
     source = "Wu & He 2018, Group Normalization"
     causes = ("batch_norm_small_batch",)
 

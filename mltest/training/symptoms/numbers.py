@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mltest.language import number
+from mltest.language import noted, number
 from mltest.language import translate as _
 from mltest.models.observing import NonFinite
 from mltest.training.case import Case
@@ -25,9 +25,9 @@ def is_fragile(found: NonFinite) -> bool:
 
 class NotFinite(Symptom):
     id = "finite_values"
-    says = "Every loss, gradient and parameter stayed finite."
+    says = noted("Every loss, gradient and parameter stayed finite.")
     when = "at every step; found again by running the step under observation"
-    looks_like = "a scaler of half precision that skips a step"
+    looks_like = noted("a scaler of half precision that skips a step")
     source = "IEEE 754; Goldberg 1991"
     causes = ("numerical_operation", "learning_rate_high", "exploding_gradient")
 
@@ -44,9 +44,12 @@ class NotFinite(Symptom):
             "forward": _("{operation} in {place} yields a value that is not finite, from inputs of up to {largest}"),
             "loss": _("The loss is not finite"),
             "gradient": _("The gradient of {operation} in {place} is not finite"),
+            "somewhere": _("A gradient is not finite"),
             "parameter": _("The parameters of {place} are not finite"),
             "update": _("The update of {place} is not finite"),
-        }[found.what].format(place=place, operation=found.operation, largest=number(found.largest_before))
+        }[found.what if found.operation or found.what != "gradient" else "somewhere"].format(
+            place=place, operation=found.operation, largest=number(found.largest_before)
+        )
         message = what + " " + _("at step {step}, in epoch {epoch}.").format(step=found.step, epoch=found.epoch)
         if found.what in ("forward", "gradient") and is_fragile(found):
             return self.fails(message, "numerical_operation", location=found.layer or "loss", measures=measures)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from mltest.language import number
+from mltest.language import noted, number
 from mltest.language import translate as _
 from mltest.models.observing import Observed
 from mltest.training import signals
@@ -14,9 +14,9 @@ from mltest.training.symptoms.statistical import StatisticalSymptom
 
 class InputScale(StatisticalSymptom):
     id = "input_scale"
-    says = "Input features are of like and moderate scales."
+    says = noted("Input features are of like and moderate scales.")
     when = "before training; with poor learning"
-    looks_like = "trees, and first layers that normalise"
+    looks_like = noted("trees, and first layers that normalise")
     source = "LeCun et al. 1998, Efficient BackProp, section 4.3"
     causes = ("unnormalised_inputs", "saturated_activation", "learning_rate_high")
 
@@ -32,7 +32,7 @@ class InputScale(StatisticalSymptom):
 
 class TargetScale(StatisticalSymptom):
     id = "target_scale"
-    says = "Regression targets are of about unit scale."
+    says = noted("Regression targets are of about unit scale.")
     when = "before training; with a poor fit"
     source = "Bishop 1995, section 8.2"
     causes = ("target_scale", "learning_rate_high", "learning_rate_low")
@@ -46,9 +46,9 @@ class TargetScale(StatisticalSymptom):
 
 class GradientScale(StatisticalSymptom):
     id = "gradient_scale"
-    says = "The gradient at the output is that of a mean over the batch."
+    says = noted("The gradient at the output is that of a mean over the batch.")
     when = "at the first batch, beside the textbook's gradient; with poor learning"
-    looks_like = "class weights, label smoothing, a loss scaled for accumulation or half precision"
+    looks_like = noted("class weights, label smoothing, a loss scaled for accumulation or half precision")
     source = "Goodfellow, Bengio & Courville 2016, section 6.2"
     causes = ("gradient_scale", "learning_rate_high", "learning_rate_low")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from mltest.language import number
+from mltest.language import noted, number
 from mltest.language import translate as _
 from mltest.models.observing import Observed
 from mltest.training import signals
@@ -14,9 +14,9 @@ from mltest.training.symptoms.statistical import StatisticalSymptom, moment_in_w
 
 class RateHigh(StatisticalSymptom):
     id = "learning_rate_high"
-    says = "The learning rate is not too high."
+    says = noted("The learning rate is not too high.")
     when = "with poor learning; confirmed by a smaller rate"
-    looks_like = "large first updates of adaptive optimisers"
+    looks_like = noted("large first updates of adaptive optimisers")
     source = "Bengio 2012, section 3.1.1"
     causes = ("learning_rate_high", "dead_relu", "exploding_gradient")
 
@@ -54,9 +54,9 @@ def _mending_rate(case: Case, root: Root) -> float | None:
 
 class RateLow(StatisticalSymptom):
     id = "learning_rate_low"
-    says = "The learning rate is not too low, and does not decay too soon."
+    says = noted("The learning rate is not too low, and does not decay too soon.")
     when = "with poor learning; confirmed by a larger rate"
-    looks_like = "fine-tuning"
+    looks_like = noted("fine-tuning")
     source = "Bengio 2012, section 3.1.1"
     causes = ("learning_rate_low", "vanishing_gradient", "gradient_scale")
 
@@ -79,7 +79,7 @@ class RateLow(StatisticalSymptom):
 
 class Regularisation(StatisticalSymptom):
     id = "regularisation"
-    says = "Weight decay and dropout leave room to learn."
+    says = noted("Weight decay and dropout leave room to learn.")
     when = "at the end, with poor learning; confirmed by a run without them"
     source = "Krogh & Hertz 1991; Srivastava et al. 2014"
     causes = ("regularisation_high",)
@@ -98,7 +98,7 @@ class Regularisation(StatisticalSymptom):
 
 class Capacity(StatisticalSymptom):
     id = "capacity"
-    says = "The model is large enough for what a simple reference learns."
+    says = noted("The model is large enough for what a simple reference learns.")
     when = "at the end, with poor learning that no learning rate mends"
     source = "Goodfellow, Bengio & Courville 2016, section 5.2"
     causes = ("capacity",)

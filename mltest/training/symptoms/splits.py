@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from mltest.language import number
+from mltest.language import noted, number
 from mltest.language import translate as _
 from mltest.models.observing import Array
 from mltest.models.scoring import classes
@@ -26,9 +26,9 @@ def nearest(a: Array, b: Array, *, same: bool) -> Array:
 
 class Leakage(Symptom):
     id = "data_leakage"
-    says = "Validation rows are no copies of training rows."
+    says = noted("Validation rows are no copies of training rows.")
     when = "before training"
-    looks_like = "discrete data, where rows of the training set repeat one another as often"
+    looks_like = noted("discrete data, where rows of the training set repeat one another as often")
     source = "Kaufman et al. 2012, Leakage in data mining"
     causes = ("data_leakage",)
 
@@ -58,14 +58,33 @@ class Leakage(Symptom):
                   "among training rows.").format(share=number(100 * ours), usual=number(100 * usual)),
                 location="validation", measures=measures, explains=False,
             )  # fmt: skip
+        exact = _exact_copies(train.x, validation.x)
+        if exact > 0.03:
+            return self.fails(
+                _("{share} % of the validation rows are exact copies of training rows, of values that do not meet by "
+                  "chance.").format(share=number(100 * exact)),
+                location="validation", measures={**measures, "exact_copies": exact}, explains=False,
+            )  # fmt: skip
         return self.passes(_(self.says), **measures)
+
+
+def _exact_copies(train: Array, validation: Array) -> float:
+    """Share of validation rows that equal a training row; 0 where values are discrete, so that rows meet by chance."""
+    a, b = train.reshape(len(train), -1), validation.reshape(len(validation), -1)
+    distinct = np.unique(a, axis=0)
+    varied = max(len(np.unique(column)) for column in distinct.T) if distinct.shape[1] <= 256 else len(distinct)
+    if a.dtype.kind != "f" or varied < 0.5 * len(distinct) or len(distinct) < FEWEST:
+        return 0.0
+    known = {row.tobytes() for row in np.ascontiguousarray(a)}
+    same = [row.tobytes() in known for row in np.ascontiguousarray(b.astype(a.dtype))]
+    return float(np.mean(same)) if sum(same) >= 5 else 0.0
 
 
 class Preprocessing(Symptom):
     id = "preprocessing"
-    says = "Validation inputs are prepared as training inputs are."
+    says = noted("Validation inputs are prepared as training inputs are.")
     when = "before training, by location and spread of each feature; and on what reaches the model in step and predict"
-    looks_like = "small validation sets"
+    looks_like = noted("small validation sets")
     source = "a permutation test: Good 2005, Permutation, Parametric and Bootstrap Tests"
     causes = ("validation_preprocessing",)
 
@@ -136,9 +155,9 @@ def _differences(rows: Array, second: Array) -> Array:
 
 class LabelShift(Symptom):
     id = "label_shift"
-    says = "Labels are as frequent in validation as in training."
+    says = noted("Labels are as frequent in validation as in training.")
     when = "before training"
-    looks_like = "small validation sets"
+    looks_like = noted("small validation sets")
     source = "Pearson's chi-squared test"
     causes = ("not_shuffled",)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mltest.language import noted
 from mltest.language import translate as _
 from mltest.training.case import Case
 from mltest.training.symptom import Symptom, Verdict
@@ -20,9 +21,9 @@ def layer_of(parameter: str) -> str:
 
 class UnheldParameters(Symptom):
     id = "optimizer_parameters"
-    says = "The optimiser holds every trainable parameter of the model."
+    says = noted("The optimiser holds every trainable parameter of the model.")
     when = "before the first step, by identity"
-    looks_like = "parameters frozen on purpose: requires_grad off, and not held"
+    looks_like = noted("parameters frozen on purpose: requires_grad off, and not held")
     source = "torch.optim: parameters are held by identity"
     causes = ("parameters_not_in_optimizer",)
 
@@ -40,6 +41,13 @@ class UnheldParameters(Symptom):
             )  # fmt: skip
         unused = set(seen.unused or ())
         unheld = tuple(name for name in seen.unheld if name not in unused)
+        if not unheld and seen.stray:
+            return self.fails(
+                _("{names} take part in the output and are not the model's: parameters() does not list them, so no "
+                  "optimiser holds them.").format(names=listed(seen.stray)),
+                location=layer_of(seen.stray[0]), measures={"parameters": len(seen.stray)},
+                hint=_("Keep layers in a ModuleList or ModuleDict in place of a plain list or mapping."),
+            )  # fmt: skip
         if not unheld:
             return self.passes(_(self.says))
         where = layer_of(unheld[0])
@@ -56,9 +64,9 @@ class UnheldParameters(Symptom):
 
 class FrozenParameters(Symptom):
     id = "frozen_parameters"
-    says = "No parameter that the optimiser holds is frozen."
+    says = noted("No parameter that the optimiser holds is frozen.")
     when = "before the first step; parameters that the optimiser does not hold only when learning is poor"
-    looks_like = "fine-tuning: frozen on purpose is off and not held"
+    looks_like = noted("fine-tuning: frozen on purpose is off and not held")
     source = "torch.Tensor.requires_grad"
     causes = ("frozen_parameter",)
 
@@ -85,7 +93,7 @@ class FrozenParameters(Symptom):
 
 class CutGraph(Symptom):
     id = "detached_graph"
-    says = "Every trainable parameter that takes part in the output gets a gradient."
+    says = noted("Every trainable parameter that takes part in the output gets a gradient.")
     when = "at the first step of the optimiser"
     source = "torch.Tensor.detach"
     causes = ("detached_graph",)
@@ -107,7 +115,7 @@ class CutGraph(Symptom):
 
 class UnusedParameters(Symptom):
     id = "unused_parameters"
-    says = "Every layer with trainable parameters is called."
+    says = noted("Every layer with trainable parameters is called.")
     when = "at the first step"
     source = "torch.nn.Module.__call__"
     causes = ("unused_parameter",)
@@ -129,9 +137,9 @@ class UnusedParameters(Symptom):
 
 class SymmetricStart(Symptom):
     id = "symmetric_start"
-    says = "The units of each hidden layer start apart."
+    says = noted("The units of each hidden layer start apart.")
     when = "before the first step, and at the end"
-    looks_like = "a last layer that starts at zero"
+    looks_like = noted("a last layer that starts at zero")
     source = "Goodfellow, Bengio & Courville 2016, section 8.4"
     causes = ("symmetric_initialisation", "bad_initialisation")
 
@@ -153,9 +161,9 @@ class SymmetricStart(Symptom):
 
 class NoNonlinearity(Symptom):
     id = "nonlinearity"
-    says = "The answer is not an affine function of the input."
+    says = noted("The answer is not an affine function of the input.")
     when = "before training, with two layers with weights or more"
-    looks_like = "logistic regression on purpose has one layer; a linear bottleneck or autoencoder narrows"
+    looks_like = noted("logistic regression on purpose has one layer; a linear bottleneck or autoencoder narrows")
     source = "Goodfellow, Bengio & Courville 2016, section 6.1"
     causes = ("missing_nonlinearity",)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mltest.language import number
+from mltest.language import noted, number
 from mltest.language import translate as _
 from mltest.models.observing import Observed
 from mltest.training import signals
@@ -12,9 +12,9 @@ from mltest.training.symptoms.statistical import StatisticalSymptom, moment_in_w
 
 class DeadUnits(StatisticalSymptom):
     id = "dead_units"
-    says = "Rectified units fire for some training row."
+    says = noted("Rectified units fire for some training row.")
     when = "after the first epoch and at the end, over all training rows; with poor learning"
-    looks_like = "sparse activations: a share of zeros says nothing"
+    looks_like = noted("sparse activations: a share of zeros says nothing")
     source = "Lu et al. 2020, Dying ReLU and initialization"
     causes = ("dead_relu", "learning_rate_high", "bad_initialisation")
 
@@ -37,9 +37,9 @@ class DeadUnits(StatisticalSymptom):
 
 class Saturation(StatisticalSymptom):
     id = "saturation"
-    says = "Sigmoid and tanh units work where they slope."
+    says = noted("Sigmoid and tanh units work where they slope.")
     when = "at the start, after the first epoch and at the end; with poor learning"
-    looks_like = "output layers"
+    looks_like = noted("output layers")
     source = "Glorot & Bengio 2010, section 3"
     causes = ("saturated_activation", "bad_initialisation", "unnormalised_inputs")
 
