@@ -8,7 +8,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import numpy as np
 from scipy.sparse import issparse
@@ -159,7 +159,7 @@ class NetworkEstimator(BaseEstimator):  # type: ignore[misc]
             accept_sparse="csr", **checks,
         )  # fmt: skip
         rows, *answers = checked if isinstance(checked, tuple) else (checked,)
-        rows = rows.toarray() if issparse(rows) else rows
+        rows = cast(Any, rows).toarray() if issparse(rows) else rows
         return (rows, *answers) if answers else rows
 
     def _scores(self, x: Any) -> Array:

@@ -347,7 +347,8 @@ class BatchNorm(Layer):
         deviation = np.sqrt(variance + self.epsilon)
         slope = self._beside(parameters["scale"]) / deviation
         z = line(x, mean, slope, self._beside(parameters["shift"]))
-        return z, (centred, deviation, mean, variance, mode.training)
+        per_unit = (numbers.astype(x.dtype) for numbers in (deviation, mean, variance))
+        return z, (centred, *per_unit, mode.training)
 
     def backward(self, parameters: Parameters, cache: Any, d_out: Array) -> tuple[Array, dict[str, Array]]:
         centred, deviation, _, _, training = cache
@@ -362,7 +363,7 @@ class BatchNorm(Layer):
             name: self._by_unit(sums).astype(d_out.dtype) for name, sums in d_parameters.items()
         }
 
-    # One number a feature is in float64 here, rows never are: sums over a batch keep their digits, as in torch.
+    # What is one number a feature is computed in float64, as in torch; rows, and what is handed on, never are.
 
     def _axes(self) -> tuple[int, ...]:
         """The axes over which a feature's numbers lie."""
@@ -402,10 +403,7 @@ class BatchNorm(Layer):
         centred, _, mean, variance, _ = cache
         count, keep = self._count(centred), 1 - self.momentum
         seen = {"running_mean": mean, "running_var": variance * (count / max(count - 1, 1))}
-        return {
-            name: keep * parameters[name] + self.momentum * self._by_unit(value).astype(parameters[name].dtype)
-            for name, value in seen.items()
-        }
+        return {name: keep * parameters[name] + self.momentum * self._by_unit(value) for name, value in seen.items()}
 
 
 def less(x: Array, number: Array) -> Array:

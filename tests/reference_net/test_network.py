@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -176,6 +177,29 @@ def test_float32_goes_through_in_float32_even_from_integer_or_float64_rows() -> 
     for out in EVERY_LAYER.activations(parameters, X.reshape(-1, 1, 8, 8)).values():
         assert out.dtype == np.float32
     assert DEEP.forward(DEEP.initial_parameters(0, dtype=np.float32), np.ones((2, 64), int)).dtype == np.float32
+
+
+def arrays(value: object) -> Iterator[np.ndarray]:
+    """Every array in dictionaries and tuples, however deep."""
+    if isinstance(value, np.ndarray | np.generic):
+        yield np.asarray(value)
+    elif isinstance(value, dict | tuple | list):
+        for part in value.values() if isinstance(value, dict) else value:
+            yield from arrays(part)
+
+
+@pytest.mark.parametrize("training", [False, True])
+@pytest.mark.parametrize("activation", list(rn.activations.ACTIVATIONS))
+def test_no_intermediate_of_a_float32_network_is_float64(activation: str, training: bool) -> None:
+    deep = rn.deep_network(64, (8, 8), 10, activation)
+    layers = tuple(deep.layers[1] if isinstance(layer, rn.ELU | rn.GELU) else layer for layer in EVERY_LAYER.layers)
+    for network in (deep, rn.Network(layers, EVERY_LAYER.loss), NORMALISED):
+        parameters = network.initial_parameters(0, dtype=np.float32)
+        x = network.inputs(parameters, X if network is deep else X.reshape(-1, 1, 8, 8))
+        mode = rn.Mode(training, (np.random.default_rng(0),))
+        done = network.passes(parameters, x, Y, np.full(len(x), 1 / len(x), np.float32), mode)
+        kinds = {array.dtype for array in arrays(list(vars(done).values()))}
+        assert kinds <= {np.dtype(np.float32), np.dtype(np.int64), np.dtype(bool)}
 
 
 def test_a_layer_can_be_replaced_by_one_with_a_fault_and_keeps_its_name() -> None:
