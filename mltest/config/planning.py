@@ -27,7 +27,7 @@ DECLARED = (
 )  # fmt: skip
 SWEEP = (
     "trials", "seeds", "sampler", "maximise", "expected", "jobs", "split", "confidence", "examples", "epochs",
-    "seconds",
+    "seconds", "halving", "timeout",
 )  # fmt: skip
 
 

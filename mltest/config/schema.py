@@ -288,6 +288,10 @@ class SweepSection(Check):
     """The search ends when so many epochs are spent."""
     seconds: Annotated[float, Field(gt=0)] | None = None
     """The search ends after so many seconds."""
+    halving: bool | None = None
+    """Train all settings for a part of their epochs, and only the best of them to the end."""
+    timeout: Annotated[float, Field(gt=0)] | None = None
+    """Seconds that one training may take; then it is stopped, and the rest goes on."""
     expected: dict[str, Any] | None = None
     """The developer's choice: the check fails when it can be told from the best."""
     storage: str | None = None

@@ -5,6 +5,7 @@ What was asked depends on the seed and on what was told, never on how the work w
 
 from __future__ import annotations
 
+import copy
 import warnings
 from collections.abc import Sequence
 from typing import Any, Protocol
@@ -133,7 +134,8 @@ class OptunaStudy:
 
         self.space = space
         with _quiet():
-            self.study = optuna.create_study(sampler=sampler, direction="maximize")
+            # A copy: the tester's own stays as it was, and asks the same when it is passed again.
+            self.study = optuna.create_study(sampler=copy.deepcopy(sampler), direction="maximize")
         self.open: list[Any] = []
 
     def ask(self, count: int) -> list[Settings]:

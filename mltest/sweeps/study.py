@@ -9,6 +9,7 @@ from typing import Protocol
 
 import numpy as np
 
+from mltest.errors import StorageError
 from mltest.sweeps.objective import CHUNK, Problem, Task, name_of, same_shape, with_epochs
 from mltest.sweeps.samplers import BATCH, Sampler
 from mltest.sweeps.space import Settings
@@ -160,8 +161,20 @@ class Search:
         """Go on until the budget is spent."""
         while True:
             batch = self.sampler.ask(self._count())
+            if not self.settings:
+                self._check_replay(batch)
             if not batch or not self._batch(batch, tell=True):
                 return
+
+    def _check_replay(self, first: list[Settings]) -> None:
+        """A sampler that learns must ask again what it asked before, or what is stored would help nobody."""
+        stored = {name for stage, name, _ in self.worker.known if stage == "search"}
+        if self.sampler.learns and not self.rungs and first and stored and stored.isdisjoint(map(name_of, first)):
+            raise StorageError(
+                f"the storage holds {len(stored)} settings, and the sampler begins with others, as {first[0]!r:.80}. A "
+                "sampler of Optuna's needs a seed of its own, and the version that began. Or pass another path "
+                "as storage."
+            )
 
     def planned(self) -> int | None:
         """How many trainings the search will take, at most; None where only epochs or seconds end it."""

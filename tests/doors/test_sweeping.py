@@ -62,6 +62,22 @@ def test_the_options_of_the_command_win_over_the_configuration(
     assert calls[0]["storage"] == str(project / "s.jsonl")
 
 
+def test_groups_and_limits_of_a_configuration_reach_the_verb(
+    project: Path, command: Command, verb_answers: Any
+) -> None:
+    calls = verb_answers("sweep", result("sweep"))
+    (project / "rows.csv").write_text("patient,age,y\n" + "".join(f"{i // 3},{i},{i % 2}\n" for i in range(30)))
+    (project / "mltest.toml").write_text(
+        '[data]\nfile = "rows.csv"\ntarget = "y"\n'
+        '[[sweep]]\nobjective = "rule:predict"\ngroups = "patient"\ntimeout = 2.5\nhalving = true\n'
+        "space.epochs = [9, 18]\n"
+    )
+    status, _out, err = command("sweep", "mltest.toml")
+    assert status == 0, err
+    assert calls[0]["groups"].tolist() == [i // 3 for i in range(30)]
+    assert (calls[0]["timeout"], calls[0]["halving"]) == (2.5, True)
+
+
 def test_trials_of_others_are_judged(project: Path, command: Command) -> None:
     rng = np.random.default_rng(0)
     rows = [

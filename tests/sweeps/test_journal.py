@@ -107,6 +107,21 @@ def test_another_space_is_an_error(tmp_path: Path) -> None:
         mltest.sweep(Counting(), {**SPACE, "units": [8, 16]}, trials=3, storage=tmp_path / "j")
 
 
+def test_a_sampler_of_optunas_goes_on_where_it_has_a_seed_and_is_refused_without(tmp_path: Path) -> None:
+    optuna = pytest.importorskip("optuna")
+    seeded = optuna.samplers.TPESampler(seed=3)
+    longer = mltest.sweep(Counting(), SPACE, trials=24, sampler=seeded)
+    mltest.sweep(Counting(), SPACE, trials=16, sampler=seeded, storage=tmp_path / "j")
+    again = mltest.sweep(objective := Counting(), SPACE, trials=24, sampler=seeded, storage=tmp_path / "j")
+    assert objective.calls == 3 * 8
+    assert same(longer, again)
+    mltest.sweep(Counting(), SPACE, trials=16, sampler=optuna.samplers.TPESampler(), storage=tmp_path / "k")
+    before = (tmp_path / "k").read_bytes()
+    with pytest.raises(StorageError, match="needs a seed of its own"):
+        mltest.sweep(Counting(), SPACE, trials=16, sampler=optuna.samplers.TPESampler(), storage=tmp_path / "k")
+    assert (tmp_path / "k").read_bytes() == before
+
+
 def test_a_folder_is_no_storage(tmp_path: Path) -> None:
     with pytest.raises(StorageError, match="folder"):
         mltest.sweep(Counting(), SPACE, trials=3, storage=tmp_path)
