@@ -495,9 +495,8 @@ def another_answer_where_gradients_are_recorded(broken: bool) -> Built:
             self.net = nn.Sequential(nn.Linear(4, 8), nn.Tanh(), nn.Linear(8, 3))
 
         def forward(self, x: Tensor) -> Tensor:
-            if broken and not torch.is_grad_enabled():
-                return self.net.bfloat16()(x.bfloat16()).float()
-            return self.net.float()(x)
+            with torch.autocast("cpu", dtype=torch.bfloat16, enabled=broken and not torch.is_grad_enabled()):
+                return self.net(x).float()
 
     return Net().eval(), x.astype(np.float32), y, {"kind": "classifier"}
 

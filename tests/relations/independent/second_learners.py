@@ -170,7 +170,7 @@ def another_models_rows_show(model: Any, x: Array, keywords: Any) -> bool:
     return proofs.unlike(before, after)
 
 
-@CASES.bug("test_row_leakage refit", another_models_rows_show)
+@CASES.bug("test_row_leakage refit target_permuted", another_models_rows_show)
 def rows_kept_on_the_class(broken: bool) -> Built:
     Remembers.shelf.clear()
     return taught(Remembers(broken), data.iris())
