@@ -216,18 +216,27 @@ class Bench:
         """A random direction over the named blocks, walked as far as it is asked about."""
         return Walk(self, draw_direction({name: self.values[name] for name in names}, gradients, Units(rng)).steps)
 
-    def glance(self, names: Iterable[str], upstream: Array, gradients: Gradients, units: Units) -> Verdict | None:
+    def glance(
+        self,
+        names: Iterable[str],
+        upstream: Array,
+        gradients: Gradients,
+        units: Units,
+        *,
+        bar: float = GOOD_ENOUGH,
+    ) -> Verdict | None:
         """Whether the claim agrees with a plain central difference along one direction; None where that is not clear.
 
         Two forward passes. Agreement to the tolerance is no accident, so nothing else need be known of the function;
-        of a disagreement the reason may be a kink or curvature, which only a longer look can tell.
+        of a disagreement the reason may be a kink or curvature, which only a longer look can tell. `bar` is how wide
+        the bar of rounding may be beside the derivative.
         """
         if self.epsilon > 1e-10:
             return None
         direction = draw_direction({name: self.values[name] for name in names}, gradients, units)
         for step in GLANCES:
             verdict = self.central(direction, upstream, step)
-            if not verdict.wrong and verdict.error <= (GOOD_ENOUGH + 2 * self.tolerance) * verdict.size:
+            if not verdict.wrong and verdict.error <= (bar + 2 * self.tolerance) * verdict.size:
                 return verdict
         return None
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from mltest.errors import InvalidInput
-from mltest.gradients.bench import Bench, Verdict
+from mltest.gradients.bench import GOOD_ENOUGH, Bench, Verdict
 from mltest.gradients.between import Place, between_layers, cases_of
 from mltest.gradients.causes.case import Case, Fit
 from mltest.gradients.causes.diagnose import diagnose, suspected
@@ -26,6 +26,8 @@ from mltest.models.capabilities import (
 
 # Factors for the gradient from above that show what is not linear in it: what clips, or adds an epsilon.
 FACTORS = (1e3, 1e-3)
+# So wide a bar beside the derivative is good enough for the whole of layers that are right.
+WHOLE_BAR = 1e-5
 # As many wrong blocks of a whole are explained, the last ones.
 MOST_CASES = 3
 # The epsilon of float16; bfloat16's is larger.
@@ -220,17 +222,19 @@ def _look_at_whole(found: Found, whole: Bench, rng: np.random.Generator) -> None
     names = reached(whole, found.claimed)
     if not names:
         return
-    found.whole = whole.glance(names, one, found.claimed, found.units)
+    # What layers are right in one by one, the whole need not be asked as sharply.
+    bar = WHOLE_BAR if found.layers else GOOD_ENOUGH
+    found.whole = whole.glance(names, one, found.claimed, found.units, bar=bar)
     if found.whole is not None or found.guilty:
         return  # of a layer that is wrong on its own the whole is wrong too
     close_by = beside(found.problem.whole, whole, rng)
-    found.whole = close_by.glance(names, one, close_by.backward(one), Units(rng))
+    found.whole = close_by.glance(names, one, close_by.backward(one), Units(rng), bar=bar)
     if found.whole is not None:
         found.at_kink = True
         return
     seen = look(whole, [one], names, rng)[0]
     found.whole = seen.verdict
-    if not seen.verdict.wrong and seen.verdict.resolution < 1e-5:
+    if not seen.verdict.wrong and seen.verdict.resolution < WHOLE_BAR:
         return
     if not seen.verdict.wrong or seen.verdict.resolution > 1e-3:
         # On a kink, or beside one: a point close by has the same faults and, nearly always, no kink.

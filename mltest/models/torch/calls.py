@@ -177,6 +177,11 @@ def integers(leaves: Iterable[Any]) -> tuple[Array, ...]:
 _INTEGERS = (torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8)
 
 
+# `Function.apply` ends in the `apply` of the class below it, also where somebody has kept `MyFunction.apply` by itself.
+_BELOW_FUNCTION: Any = torch.autograd.Function.__bases__[0]
+_APPLY: Any = torch._C._FunctionBase.__dict__["apply"]
+
+
 class Recorder:
     """Hooks on every module for one forward pass: each call is recorded with what is needed to repeat it.
 
@@ -205,37 +210,33 @@ class Recorder:
     @contextmanager
     def recording(self, named: Mapping[str, torch.nn.Module]) -> Iterator[None]:
         handles = []
-        applies = torch.autograd.Function.__dict__["apply"]
         try:
-            torch.autograd.Function.apply = classmethod(self._applied(applies))
+            _BELOW_FUNCTION.apply = classmethod(self._applied)
             for name, module in named.items():
                 handles.append(module.register_forward_pre_hook(self._enter(name), with_kwargs=True))
                 handles.append(module.register_forward_hook(self._leave, with_kwargs=True))
             yield
         finally:
-            torch.autograd.Function.apply = applies
+            del _BELOW_FUNCTION.apply
             for handle in handles:
                 handle.remove()
 
-    def _applied(self, applies: Any) -> Callable[..., Any]:
-        def apply(function: type[torch.autograd.Function], *args: Any, **kwargs: Any) -> Any:
-            run = applies.__get__(None, function)
-            block = self._open[-1] if self._open else None
-            if block is None or block.alone or self._applying or function.__module__.startswith("torch."):
-                return run(*args, **kwargs)
-            for outer in self._open:
-                outer.inner += 1
-            call = self.open(block.name or function.__name__, run, [], (args, kwargs), function.__name__)
-            call.kind = function.__name__
-            self._applying = True
-            try:
-                outputs = run(*args, **kwargs)
-            finally:
-                self._applying = False
-            self.close(call, outputs)
-            return outputs
-
-        return apply
+    def _applied(self, function: type[torch.autograd.Function], *args: Any) -> Any:
+        run = _APPLY.__get__(None, function)
+        block = self._open[-1] if self._open else None
+        if block is None or block.alone or self._applying or function.__module__.startswith("torch."):
+            return run(*args)
+        for outer in self._open:
+            outer.inner += 1
+        call = self.open(block.name or function.__name__, function.apply, [], (args, {}), function.__name__)
+        call.kind = function.__name__
+        self._applying = True
+        try:
+            outputs = run(*args)
+        finally:
+            self._applying = False
+        self.close(call, outputs)
+        return outputs
 
     def _enter(self, name: str) -> Callable[..., None]:
         def enter(module: torch.nn.Module, args: Any, kwargs: Any) -> None:
