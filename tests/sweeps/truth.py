@@ -108,10 +108,14 @@ def of_frames(truth: Array, measured: Callable[[np.random.Generator], Any]) -> J
 
     def judge(rng: np.random.Generator, run: int) -> Seen:
         found = mltest.judge(measured(rng), seed=run)
-        places = [one["C"] if isinstance(one, dict) else one for one in (found.best, *found.best_set)]
-        return Seen(frozenset(places[1:]), places[0], found.accuracy, found.interval)
+        kept = {_place(one) for one in (*found.best_set, *found.not_judged)}  # who never finished was not left behind
+        return Seen(frozenset(kept), _place(found.best), found.accuracy, found.interval)
 
     return judge
+
+
+def _place(settings: Any) -> int:
+    return int(settings["C"] if isinstance(settings, dict) else settings)
 
 
 def of_sweeps(truth: Array, rows: int, noise: str = "equal", **more: Any) -> Judgement:
