@@ -22,20 +22,15 @@ def missing_encoding(x: Any, rng: np.random.Generator) -> Iterator[FollowUp]:
     for spelling, name in ((None, "None"), (np.nan, "NaN")):
         changed = x.copy()
         for column in x.columns:
-            if x[column].isna().any() and _holds_texts(x[column]):
-                changed[column] = x[column].astype(object).where(x[column].notna(), spelling)
+            if x[column].isna().any() and x[column].dtype == object:
+                changed[column] = x[column].where(x[column].notna(), spelling)
         if changed.equals(x) and _spellings(changed) == _spellings(x):
             continue
         yield FollowUp(changed, note=_("missing values as {name}").format(name=name), may_refuse=True)
 
 
-def _holds_texts(column: Any) -> bool:
-    """Whether a column's values are texts, of whichever of pandas' types for them (categories apart)."""
-    return bool(column.dtype == object or str(column.dtype).startswith(("str", "string")))
-
-
 def _spellings(x: Any) -> list[str]:
-    return [repr(value) for column in x.columns if _holds_texts(x[column]) for value in x[column][x[column].isna()]]
+    return [repr(value) for column in x.columns if x[column].dtype == object for value in x[column][x[column].isna()]]
 
 
 @relation(

@@ -73,6 +73,8 @@ def _identifier(x: Any, odd: int) -> float | None:
 
 
 def _layout(x: Any) -> Any:
+    if is_frame(x):
+        return [repr(value) for value in x["word"]]  # None and NaN are the same to pandas
     return (x.flags.c_contiguous, x.dtype) if isinstance(x, np.ndarray) else None
 
 
@@ -83,7 +85,7 @@ TABLE = pd.DataFrame(
         "id": np.arange(N_ROWS), "size": RNG.gamma(2, 1, N_ROWS), "age": RNG.integers(18, 80, N_ROWS),
         "kind": pd.Categorical(RNG.choice(["a", "b", "c"], N_ROWS)), "word": RNG.choice(["x", "y", None], N_ROWS),
     }
-)  # fmt: skip
+).astype({"word": object})  # fmt: skip
 PICTURES = RNG.random((N_ROWS, 8, 8, 3))
 SIGNALS = RNG.normal(size=(N_ROWS, 10, 2))
 WORDS = [f"It is text {i}, do not mind" for i in range(N_ROWS)]
