@@ -70,12 +70,17 @@ class Confirmation:
 
 
 def joined(search: Verdict, confirmed: Verdict, n_finalists: Sequence[int]) -> Verdict:
-    """One verdict: confirmed where there was a confirmation; who had none for want of budget stays in the set."""
+    """One verdict: confirmed where there was a confirmation; who had none for want of budget stays in the set.
+
+    P-values of either stage are put on the scale of the whole error, of which each had its share.
+    """
     unconfirmed = [s for s in search.members if s not in set(n_finalists)]
+    p_values = {s: min(1.0, p / SEARCH_SHARE) for s, p in search.p_values.items()}
+    p_values |= {s: min(1.0, p / (1 - SEARCH_SHARE)) for s, p in confirmed.p_values.items()}
     return replace(
         confirmed,
         members=tuple(sorted({*confirmed.members, *unconfirmed})),
-        p_values={**search.p_values, **confirmed.p_values},
+        p_values=p_values,
         corrected={**search.corrected, **confirmed.corrected},
         errors={**search.errors, **confirmed.errors},
     )

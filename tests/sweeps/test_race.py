@@ -100,3 +100,12 @@ def test_a_second_look_at_the_test_rows_is_said_without_storage_too() -> None:
     assert first.answer == again.answer
     assert "look number" not in again.answer
     assert "look number 2" in second.answer
+
+
+def test_p_values_say_who_is_in_the_set_whatever_share_of_the_error_a_look_had() -> None:
+    one = world(seed=7)
+    result = mltest.sweep(one.objective, SPACE, *one.data, sampler="grid")
+    table = result.results[0].evidence[0]
+    p_value, kept = table.columns.index("p-value"), table.columns.index("in the set")
+    assert {row[kept] for row in table.rows} == {True, False}
+    assert all((row[p_value] > 0.05) == row[kept] for row in table.rows)
