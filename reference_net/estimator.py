@@ -104,8 +104,8 @@ class NetworkEstimator(BaseEstimator):  # type: ignore[misc]
         network = deep_network(n_inputs, tuple(self.hidden), n_outputs, self.activation, loss)
         return with_dropout(network, self.dropout) if self.dropout else network
 
-    def _train(self, network: Network, x: Array, y: Array, sample_weight: Any, in_parts: bool) -> None:
-        """Start afresh, or with `in_parts` go on from where the model stands, if there is one."""
+    def _arguments(self, network: Network, x: Array, y: Array, sample_weight: Any, in_parts: bool) -> dict[str, Any]:
+        """What `fit` is called with: afresh, or with `in_parts` on from where the model stands, if there is one."""
         again = in_parts and hasattr(self, "model_")
         seed = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
         start = self.model_.parameters if again else network.initial_parameters(seed, self.initializer, x.dtype)
@@ -116,13 +116,18 @@ class NetworkEstimator(BaseEstimator):  # type: ignore[misc]
         if self.patience is not None and not in_parts:
             rows, others = hold_out(y, self.validation_fraction, seed)
             held_out = {"rows": rows, "validation": (x[others], y[others]), "patience": self.patience}
-        self.history_ = fit(
-            network, start, x, y, optimizer=optimizer, epochs=epochs + (state.epoch if state else 0),
-            batch_size=self.batch_size, l1=self.l1, l2=self.l2, seed=seed, sample_weight=sample_weight, clip=self.clip,
-            schedule=self.schedule, resume=state, **held_out,
-        )  # fmt: skip
-        self._stepped_by = type(optimizer)
-        self.model_ = Model(network, self.history_.parameters)
+        return {
+            "network": network, "parameters": start, "x": x, "y": y, "optimizer": optimizer,
+            "epochs": epochs + (state.epoch if state else 0), "batch_size": self.batch_size, "l1": self.l1,
+            "l2": self.l2, "seed": seed, "sample_weight": sample_weight, "clip": self.clip, "schedule": self.schedule,
+            "resume": state, **held_out,
+        }  # fmt: skip
+
+    def _learnt(self, arguments: dict[str, Any], history: History) -> Self:
+        """Take in what came of `fit`."""
+        self.history_ = history
+        self._stepped_by = type(arguments["optimizer"])
+        self.model_ = Model(arguments["network"], history.parameters)
         if self.history_.interrupted:
             raise KeyboardInterrupt  # or a search over many would go on with the next
         if self.history_.diverged:
@@ -132,6 +137,10 @@ class NetworkEstimator(BaseEstimator):  # type: ignore[misc]
                 ConvergenceWarning,
                 stacklevel=3,
             )
+        return self
+
+    def _trained(self, arguments: dict[str, Any]) -> Self:
+        return self._learnt(arguments, fit(**arguments))
 
     def _state(self, optimizer: Optimizer) -> State | None:
         """What the optimizer carries on: moments, the count of steps, the schedule's epoch, the order of rows.
@@ -179,16 +188,18 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):  # type: ignore[misc
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Train on rows X (rows, features) and labels y (rows,) of any kind that can be sorted."""
-        return self._fit(X, y, None, sample_weight, in_parts=False)
+        return self._trained(self._planned(X, y, None, sample_weight))
 
     def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> Self:
         """One more epoch, on these rows; nothing is held out.
 
         The first call must name all classes, unless y has each of them.
         """
-        return self._fit(X, y, classes, sample_weight, in_parts=True)
+        return self._trained(self._planned(X, y, classes, sample_weight, in_parts=True))
 
-    def _fit(self, X: Any, y: Any, classes: Any, sample_weight: Any, in_parts: bool) -> Self:
+    def _planned(
+        self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None, in_parts: bool = False
+    ) -> dict[str, Any]:
         again = in_parts and hasattr(self, "model_")
         x, labels = self._rows(X, fitting=not again, y=y)
         check_classification_targets(labels)
@@ -209,8 +220,7 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):  # type: ignore[misc
             network = self._network(x.shape[1], 1, BinaryCrossEntropy())
         else:
             network = self._network(x.shape[1], len(self.classes_), SoftmaxCrossEntropy())
-        self._train(network, x, indices, sample_weight, in_parts)
-        return self
+        return self._arguments(network, x, indices, sample_weight, in_parts)
 
     def decision_function(self, X: Any) -> Array:
         """Logits (rows, classes); with two classes the logit of the second, (rows,)."""
@@ -237,13 +247,13 @@ class NetworkRegressor(RegressorMixin, NetworkEstimator):  # type: ignore[misc]
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Train on rows X (rows, features) and values y, (rows,) or (rows, outputs)."""
-        return self._fit(X, y, sample_weight, in_parts=False)
+        return self._trained(self._planned(X, y, sample_weight))
 
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """One more epoch, on these rows; nothing is held out."""
-        return self._fit(X, y, sample_weight, in_parts=True)
+        return self._trained(self._planned(X, y, sample_weight, in_parts=True))
 
-    def _fit(self, X: Any, y: Any, sample_weight: Any, in_parts: bool) -> Self:
+    def _planned(self, X: Any, y: Any, sample_weight: Any = None, in_parts: bool = False) -> dict[str, Any]:
         again = in_parts and hasattr(self, "model_")
         x, values = self._rows(X, fitting=not again, y=y, multi_output=True, y_numeric=True)
         self._flat = values.ndim == 1
@@ -251,8 +261,7 @@ class NetworkRegressor(RegressorMixin, NetworkEstimator):  # type: ignore[misc]
         if sample_weight is not None:
             sample_weight = _check_sample_weight(sample_weight, x, dtype=x.dtype)
         network = self.model_.network if again else self._network(x.shape[1], values.shape[1], MeanSquaredError())
-        self._train(network, x, values, sample_weight, in_parts)
-        return self
+        return self._arguments(network, x, values, sample_weight, in_parts)
 
     def predict(self, X: Any) -> Array:
         """Values, (rows,) or (rows, outputs) as y was given."""

@@ -46,6 +46,18 @@ class History:
     interrupted: bool = False
     state: Any = field(default=None, repr=False)  # a reference_net.state.State
 
+    def of_member(self, member: int) -> History:
+        """One network's own, of a population with one leading axis."""
+        return History(
+            {name: value[member] for name, value in self.parameters.items()},
+            **{name: getattr(self, name)[:, member] for name in CURVES},
+            epochs=self.epochs[member],
+            best_epoch=self.best_epoch[member],
+            diverged=self.diverged[member],
+            interrupted=self.interrupted,
+            state=None if self.state is None else self.state.of_members(np.array([member])),
+        )
+
     def frame(self) -> pandas.DataFrame:
         """One row an epoch and a member: epoch (from 1), member, and the curves."""
         import pandas as pd

@@ -10,6 +10,7 @@ import pytest
 
 import mltest
 from mltest.errors import InvalidInput
+from tests.sweeps.test_journal import same
 
 SPACE = {"learning_rate": mltest.log(1e-4, 1e0), "activation": mltest.choice("relu", "tanh")}
 
@@ -248,6 +249,25 @@ def test_a_member_of_the_population_scores_as_if_it_were_alone() -> None:
         alone = mltest.sweep(rn.deep_network(4, (5,), 2), {**space, "learning_rate": [rate]}, x, y, sampler="grid")
         both = together[together.learning_rate == rate]
         assert alone.frame().score.tolist() == both.score.tolist()
+
+
+@pytest.mark.parametrize("patience", [None, 2])
+def test_an_estimator_of_reference_net_is_swept_side_by_side_with_the_numbers_of_one_by_one(
+    patience: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import reference_net as rn
+    from mltest.models.sklearn.sweeping import SweptEstimator
+
+    data = rn.datasets.load("breast_cancer")
+    model = rn.NetworkClassifier((8,), epochs=6, patience=patience)
+    space = {"learning_rate": mltest.log(1e-2, 1e0), "activation": ["relu", "tanh"], "batch_size": [32, 64]}
+    together = mltest.sweep(model, space, data.x, data.y, trials=8, seeds=2)
+    monkeypatch.setattr("mltest.models.reference.estimators.fit_together", None)  # what fails goes one by one
+    calls = []
+    train = SweptEstimator._train
+    monkeypatch.setattr(SweptEstimator, "_train", lambda *given: calls.append(given) or train(*given))
+    assert same(together, mltest.sweep(model, space, data.x, data.y, trials=8, seeds=2))
+    assert len(calls) >= 16
 
 
 def test_groups_are_never_torn_apart() -> None:

@@ -36,11 +36,10 @@ def adapt_sweep(model: Any) -> Sweeps:
         model = model.network
     if isinstance(model, rn.Network):
         return ReferencePopulation(model)
-    if hasattr(model, "get_params"):  # rn.NetworkClassifier: as every estimator, one by one
-        from mltest.models.sklearn.sweeping import adapt_sweep as of_estimator
+    if hasattr(model, "get_params"):  # rn.NetworkClassifier, rn.NetworkRegressor
+        from mltest.models.reference.estimators import adapt_sweep as of_estimator
 
-        estimator: Sweeps = of_estimator(model)
-        return estimator
+        return of_estimator(model)
     raise InvalidInput(
         f"sweep: {type(model).__name__} of reference_net cannot be swept. Pass an rn.Network, an rn.Model or an "
         "rn.NetworkClassifier."

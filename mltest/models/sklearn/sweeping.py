@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import traceback
 import warnings
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -64,22 +65,36 @@ class SweptEstimator:
 
     def _train(self, job: Job, x: Any, y: Array) -> Trained:
         try:
-            fitted = self._fitted(job, x, y)
-            held_out = _rows(x, job.held_out)
-            scores = _scores(fitted, held_out) if job.wants_scores else None
-            classes = getattr(fitted, "classes_", None)
-            return Trained(predictions=fitted.predict(held_out), scores=scores, classes=classes)
+            with patiently():
+                fitted = self.afresh(job).fit(*rows_to_train(job, x, y))
+            return answered(fitted, job, x)
         except Exception:
             return Trained(error=traceback.format_exc())
 
-    def _fitted(self, job: Job, x: Any, y: Array) -> Any:
+    def afresh(self, job: Job) -> Any:
+        """An estimator that was never fitted, with the job's settings and seed."""
         fresh = sklearn.base.clone(self.model)
         seeded = {name: job.seed for name in fresh.get_params() if name.split("__")[-1] == "random_state"}
-        fresh.set_params(**{**seeded, **job.settings})
-        with warnings.catch_warnings():
-            # A trial that stops before it has converged is a trial: its score says what that costs.
-            warnings.simplefilter("ignore", ConvergenceWarning)
-            return fresh.fit(_rows(x, job.train), np.asarray(y)[job.train])
+        return fresh.set_params(**{**seeded, **job.settings})
+
+
+@contextmanager
+def patiently() -> Iterator[None]:
+    """A trial that stops before it has converged is a trial: its score says what that costs."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        yield
+
+
+def rows_to_train(job: Job, x: Any, y: Array) -> tuple[Any, Array]:
+    return _rows(x, job.train), np.asarray(y)[job.train]
+
+
+def answered(fitted: Any, job: Job, x: Any) -> Trained:
+    """What the estimator says of the rows held out."""
+    held_out = _rows(x, job.held_out)
+    scores = _scores(fitted, held_out) if job.wants_scores else None
+    return Trained(predictions=fitted.predict(held_out), scores=scores, classes=getattr(fitted, "classes_", None))
 
 
 def _rows(x: Any, positions: Array) -> Any:
