@@ -18,10 +18,11 @@ from reference_net.activations import (
     Tanh,
 )
 from reference_net.architectures import convolutional_network, deep_network, logistic_regression, shallow_network
+from reference_net.batch_norm import BatchNorm
 from reference_net.history import History
 from reference_net.initializers import Constant, Glorot, He, Initializer, LeCun, Normal, Orthogonal, Uniform, Zeros
 from reference_net.layer import Array, Layer, Mode, Parameters
-from reference_net.layers import AveragePool2D, BatchNorm, Conv2D, Dense, Dropout, Flatten, MaxPool2D
+from reference_net.layers import AveragePool2D, Conv2D, Dense, Dropout, Flatten, MaxPool2D
 from reference_net.losses import BinaryCrossEntropy, Loss, MeanSquaredError, SoftmaxCrossEntropy
 from reference_net.network import Model, Network, Pass
 from reference_net.optimizers import SGD, Adam, AdamW, Momentum, Nesterov, Optimizer, RMSProp

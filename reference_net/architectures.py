@@ -7,9 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from reference_net.activations import ACTIVATIONS, Activation
+from reference_net.batch_norm import BatchNorm
 from reference_net.errors import InvalidSetting
 from reference_net.layer import Layer
-from reference_net.layers import BatchNorm, Conv2D, Dense, Flatten, MaxPool2D
+from reference_net.layers import Conv2D, Dense, Flatten, MaxPool2D
 from reference_net.losses import BinaryCrossEntropy, Loss, SoftmaxCrossEntropy
 from reference_net.network import Network
 

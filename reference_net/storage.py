@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from reference_net import activations, layers, losses
+from reference_net import activations, batch_norm, layers, losses
 from reference_net.errors import InvalidSetting, UnreadableModel
 from reference_net.layer import Array, Layer
 from reference_net.losses import Loss
@@ -33,7 +33,7 @@ LARGEST_HEADER = 2**12  # bytes of an array's description
 
 PARTS: dict[str, type[Layer] | type[Loss]] = {
     part.__name__: part
-    for module in (layers, activations, losses)
+    for module in (layers, batch_norm, activations, losses)
     for part in vars(module).values()
     if isinstance(part, type) and issubclass(part, Layer | Loss) and part.__module__ == module.__name__
 }
