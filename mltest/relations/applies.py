@@ -31,6 +31,10 @@ def reason_against(case: Case, relation: Relation, by_name: bool) -> str:
             families=", ".join(relation.families), family=", ".join(sorted(families)) or _("of no known family")
         )
     excluded = sorted(families & set(relation.not_for))
+    if "own_predict" in excluded:  # a subclass may round, clip or transform back; only its author knows
+        return _("predict is of the model's own making, so it may not hold; its name in {words} asks for it").format(
+            words="relations=[…]"
+        )
     return _("it does not hold for {family}").format(family=", ".join(excluded)) if excluded else ""
 
 
@@ -39,9 +43,7 @@ def unasked(relation: Relation, by_name: bool) -> str:
     if relation.automatic or by_name:
         return ""
     if relation.stage == "declared" and relation.transformation is not None:
-        return _("only you know whether it must hold; its name in {words} says so").format(
-            words='declared={"invariant_under": […]}'
-        )
+        return _("only you know whether it must hold; its name in {words} says so").format(words="invariant_under=[…]")
     return _("it is judged on request alone; its name in {words} asks for it").format(words="relations=[…]")
 
 
@@ -213,15 +215,15 @@ def _declared(key: str, words: str) -> Callable[[Case], str]:
     def need(case: Case) -> str:
         given = getattr(case.declared, key)
         declared = given is not None and given is not False and (not hasattr(given, "__len__") or len(given) > 0)
-        return "" if declared else _("{key} is not declared; {words} says it").format(key=key, words=words)
+        return "" if declared else _("it waits for a declaration, {words}").format(words=words)
 
     return need
 
 
 def _declared_monotonic(case: Case) -> str:
     either = case.declared.increasing or case.declared.decreasing
-    words = 'declared={"increasing": […]}'
-    return "" if either else _("neither increasing nor decreasing is declared; {words} says it").format(words=words)
+    words = "increasing=[…] or decreasing=[…]"
+    return "" if either else _("it waits for a declaration, {words}").format(words=words)
 
 
 NEEDS: dict[str, Callable[[Case], str]] = {
@@ -248,10 +250,10 @@ NEEDS: dict[str, Callable[[Case], str]] = {
     "missing values": _missing_values,
     "categories": _categories,
     "declared monotonic": _declared_monotonic,
-    "declared irrelevant": _declared("irrelevant", 'declared={"irrelevant": […]}'),
-    "declared protected": _declared("protected", 'declared={"protected": {column: (a, b)}}'),
-    "declared padding": _declared("padding", 'declared={"padding": 0}'),
-    "declared causal": _declared("causal", 'declared={"causal": True}'),
+    "declared irrelevant": _declared("irrelevant", "irrelevant=[…]"),
+    "declared protected": _declared("protected", "protected={column: (a, b)}"),
+    "declared padding": _declared("padding", "padding=0"),
+    "declared causal": _declared("causal", "causal=True"),
     "refits": _capability(Refits, noted("the model cannot be trained twice")),
     "more classes": _more_classes,
     "known classes": _known_classes,

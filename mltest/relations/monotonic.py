@@ -76,14 +76,15 @@ def _sweep(case: Case, name: Any, sign: int, bounds: tuple[float, float] | None,
         axis=1,
     )
     at, scores = np.take_along_axis(at, order, axis=1), sign * np.take_along_axis(scores, order, axis=1)
+    scores = np.where(np.isnan(at), np.nan, scores)  # a missing value, sorted to the end, is neither less nor more
     # The greatest fall from any point to any later one: curves are judged whole, not step by step.
     falls = np.maximum.accumulate(scores, axis=1) - scores
     broken = np.nanmax(falls, axis=1) > room
     if not broken.any():
         return case.n_rows
     row = int(np.argmax(np.nanmax(falls, axis=1)))
-    after = int(np.argmax(falls[row]))
-    before = int(np.argmax(scores[row, : after + 1]))
+    after = int(np.nanargmax(falls[row]))
+    before = int(np.nanargmax(scores[row, : after + 1]))
     return _fallen(case, name, sign, row, (at[row, before], at[row, after]), broken, float(falls[row, after]))
 
 

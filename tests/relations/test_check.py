@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.datasets import load_breast_cancer
 from sklearn.linear_model import LogisticRegression
@@ -110,3 +111,16 @@ def test_a_model_that_answers_no_rows_with_no_answers_is_right() -> None:
         model, np.random.default_rng(0).normal(size=(20, 4)), relations=["output_shape_stable"]
     )
     assert run["output_shape_stable"].passed, run["output_shape_stable"].message
+
+
+def test_a_missing_value_is_neither_less_nor_more() -> None:
+    income = np.linspace(1e3, 9e4, 60)
+    table = pd.DataFrame({"income": np.where(np.arange(60) % 7 == 0, np.nan, income)})
+
+    def predict(rows: Any) -> Any:
+        return np.log(rows["income"].fillna(2e3))
+
+    run = mltest.check_relations(predict, table, declared={"increasing": ["income"]})
+    assert run["monotonic"].passed, run["monotonic"].message
+    assert mltest.check_relations(predict, table, declared={"decreasing": ["income"]})["monotonic"].outcome == "failed"
+    assert "increasing=[…]" in mltest.check_relations(predict, table)["monotonic"].message
