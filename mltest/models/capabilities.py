@@ -79,8 +79,13 @@ class Refits(Protocol):
 
 @runtime_checkable
 class TrainsMany(Protocol):
-    def train_many(self, data: Sequence[tuple[Any, Array]], seeds: Sequence[int]) -> Sequence[Predicts]:
-        """One fresh model for each pair of rows and seed, trained together."""
+    def train_many(
+        self, data: Sequence[tuple[Any, Array]], seeds: Sequence[int], sample_weights: Sequence[Array] | None = None
+    ) -> Sequence[Predicts]:
+        """One fresh model for each pair of rows and seed, trained together; all rows of one shape.
+
+        Each equals what `train` makes of the same rows, seed and weights, to the bit.
+        """
         ...
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, cast
@@ -22,6 +22,17 @@ BISECTIONS = 8
 
 class Untrainable(ModelError):
     """The learner raised on the rows of a follow-up; its own exception is `__cause__`."""
+
+
+@dataclass(frozen=True)
+class Training:
+    """One training: its rows and targets, seed and weights, and the rows that are asked then (None: the trainer's)."""
+
+    x: Any
+    y: Array
+    seed: int
+    weights: Array | None = None
+    z: Any = None
 
 
 @dataclass
@@ -93,43 +104,57 @@ class Trainer:
         offsets = rng.choice([-1, 1], size=len(a)) * 2.0 ** -rng.integers(2, BISECTIONS + 1, size=len(a))
         return _between(z, a, b, np.clip((low + high) / 2 + offsets, 0, 1))
 
+    @property
+    def together(self) -> bool:
+        """Whether many trainings cost little more than one."""
+        return isinstance(self.case.subject.original, TrainsMany)
+
     @cached_property
     def referred(self) -> list[Answers]:
         """The answers of models trained with other seeds, and of models trained without one row."""
         rng = np.random.default_rng([self.seed, 7])
         n_rows = count(self.x)
-        runs = [(self.x, self.y, self.seed + 1 + k) for k in range(REFERENCES)]
+        seeds = [Training(self.x, self.y, self.seed + 1 + k) for k in range(REFERENCES)]
+        without = []
         for lost in rng.choice(n_rows, size=min(REFERENCES, n_rows), replace=False):
             kept = np.delete(np.arange(n_rows), lost)
-            runs.append((pick(self.x, kept), self.y[kept], self.seed))
-        return self.many(runs)
+            without.append(Training(pick(self.x, kept), self.y[kept], self.seed))
+        if self.together:
+            return self.many([*seeds, *without])
+        return self.many(seeds) + [answers for answers in map(self._perhaps, without) if answers is not None]
 
-    def many(self, runs: list[tuple[Any, Array, int]]) -> list[Answers]:
-        """The answers of several trainings; together where the learner can, those of one shape at a time."""
-        learner = self.case.subject.original
-        if not isinstance(learner, TrainsMany):
-            return [answers for answers in (self._perhaps(*run) for run in runs) if answers is not None]
-        found: dict[int, Answers] = {}
-        shapes: dict[tuple[int, ...], list[int]] = {}
-        for position, (x, _y, _seed) in enumerate(runs):
-            shapes.setdefault(tuple(np.shape(x)), []).append(position)
-        for positions in shapes.values():
-            data = [(runs[p][0], runs[p][1]) for p in positions]
-            self.trainings += len(positions)
-            models = learner.train_many(data, [runs[p][2] for p in positions])
-            found |= {p: self.case.subject.ask(self.z, m) for p, m in zip(positions, models, strict=True)}
-        return [found[position] for position in range(len(runs))]
+    def many(self, trainings: Sequence[Training]) -> list[Answers]:
+        """The answers of several trainings; trained together where the learner can, those of one shape at a time."""
+        if not self.together:
+            return [self.answers(one.x, one.y, one.seed, weights=one.weights, z=one.z) for one in trainings]
+        groups: dict[Any, list[int]] = {}
+        for position, one in enumerate(trainings):
+            groups.setdefault((np.shape(one.x), one.weights is None), []).append(position)
+        models: dict[int, Predicts] = {}
+        for positions in groups.values():
+            models |= zip(positions, self._learn_together([trainings[p] for p in positions]), strict=True)
+        return [self.case.subject.ask(self.z if one.z is None else one.z, models[p]) for p, one in enumerate(trainings)]
 
-    def _perhaps(self, x: Any, y: Array, seed: int) -> Answers | None:
+    def _learn_together(self, trainings: list[Training]) -> Sequence[Predicts]:
+        learner = cast(TrainsMany, self.case.subject.original)
+        weights = None if trainings[0].weights is None else [cast(Array, one.weights) for one in trainings]
+        try:
+            models = learner.train_many([(one.x, one.y) for one in trainings], [t.seed for t in trainings], weights)
+        except Exception:  # one of them must not take the others with it, and it is to be named
+            return [self.learn(one.x, one.y, one.seed, one.weights) for one in trainings]
+        self.trainings += len(trainings)
+        return models
+
+    def _perhaps(self, training: Training) -> Answers | None:
         """The answers, or None where the loss of a row leaves nothing to learn from."""
         try:
-            return self.answers(x, y, seed)
+            return self.many([training])[0]
         except Untrainable:
             return None
 
-    def references(self, compare: Callable[[Answers, Answers], float] | None = None) -> Array:
+    def references(self, compare: Callable[[Answers, Answers], float]) -> Array:
         """How far other seeds, and the loss of one row, move the answers."""
-        return np.array([(compare or distance)(self.source, answers) for answers in self.referred])
+        return np.array([compare(self.source, answers) for answers in self.referred])
 
     def on_fresh_rows(self) -> Trainer:
         """Another seed, and three quarters of the rows: what a finding has to be seen on again."""

@@ -57,14 +57,17 @@ class ReferenceModel:
 
     takes_weights = True
 
-    def train_many(self, data: Sequence[tuple[Any, Array]], seeds: Sequence[int]) -> Sequence[Predicts]:
+    def train_many(
+        self, data: Sequence[tuple[Any, Array]], seeds: Sequence[int], sample_weights: Sequence[Array] | None = None
+    ) -> Sequence[Predicts]:
         """One fresh network for each pair of rows and seed, as one population; all data of one shape."""
         network = self.model.network
-        starts = [self._start(seed) for seed in seeds]
-        stacked = {name: np.stack([start[name] for start in starts]) for name in starts[0]}
+        starts = {seed: self._start(seed) for seed in set(seeds)}  # drawn once, where members share a seed
+        stacked = {name: np.stack([starts[seed][name] for seed in seeds]) for name in network.shapes}
         history = rn.fit(
             network, stacked, np.stack([x for x, _ in data]), np.stack([y for _, y in data]),
             optimizer=rn.Adam(learning_rate=LEARNING_RATE), epochs=EPOCHS, seed=np.asarray(seeds),
+            sample_weight=None if sample_weights is None else np.stack(sample_weights),
         )  # fmt: skip
         return [
             type(self)(rn.Model(network, {name: value[member] for name, value in history.parameters.items()}))
