@@ -1,6 +1,7 @@
 """How long does the default suite take on 60 rows × 30 columns, beside one model call a case? Processor time, one run.
 
-A case is one compared answer: so many calls of one row a checker makes that asks row by row.
+A case is one compared answer: so many calls of one row a checker makes that asks row by row. And how long do 16
+trainings of a network take, source and follow-ups, one by one and as one population?
 """
 
 from __future__ import annotations
@@ -10,13 +11,15 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from sklearn.datasets import load_breast_cancer
+from sklearn.datasets import load_breast_cancer, load_iris
 from sklearn.ensemble import GradientBoostingClassifier, RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 import mltest
+import reference_net as rn
+from mltest.models.reference.predicting import ReferenceModel
 
 ROUNDS = 7
 
@@ -27,7 +30,26 @@ def timed(work: Callable[[], Any]) -> float:
     return time.process_time() - start
 
 
+def populations() -> None:
+    """Sixteen trainings on the rows in other orders, as `training_row_permutation` asks for them."""
+    x, y = load_iris(return_X_y=True)
+    x = (x - x.mean(axis=0)) / x.std(axis=0)
+    for hidden in ((8,), (16, 16), (32,), (64, 32)):
+        network = rn.deep_network(4, hidden, 3, activation="relu")
+        learner = ReferenceModel(rn.Model(network, network.initial_parameters(seed=0, initializer="he")))
+        orders = [np.random.default_rng(k).permutation(len(x)) for k in range(16)]
+        data, seeds = [(x[order], y[order]) for order in orders], list(range(16))
+        ratios = []
+        for _round in range(ROUNDS):
+            alone = timed(lambda m=learner, d=data: [m.train(*rows, seed=s) for s, rows in enumerate(d)])
+            ratios.append(alone / timed(lambda m=learner, d=data, s=seeds: m.train_many(d, s)))
+        low, middle, high = np.quantile(ratios, [0.25, 0.5, 0.75])
+        name = "-".join(map(str, (4, *hidden, 3)))
+        print(f"16 trainings of {name}: one by one {middle:.1f} times as long (quartiles {low:.1f} to {high:.1f})")
+
+
 def main() -> None:
+    populations()
     x, y = load_breast_cancer(return_X_y=True)
     models = {
         "scaler + logistic": make_pipeline(StandardScaler(), LogisticRegression()),

@@ -13,6 +13,7 @@ from typing import Any, Self, cast
 import numpy as np
 
 from mltest.models.capabilities import Array, Kind, Predicts, Traits
+from mltest.models.naming import families_by_name
 
 
 class PlainCallable:
@@ -48,7 +49,7 @@ class PlainObject:
         self.traits = Traits(
             probabilities=True if self._has_proba else None,
             classes=None if classes is None else np.asarray(classes),
-            families=frozenset({"unknown"}) if hasattr(model, "fit") else frozenset(),
+            families=families_by_name(model) if hasattr(model, "fit") else frozenset(),
         )
 
     def predict(self, x: Any) -> Array:

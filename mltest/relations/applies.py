@@ -117,7 +117,15 @@ def _weights(case: Case) -> str:
 
 
 def _regressor(case: Case) -> str:
-    return "" if case.subject.kind == "regressor" else _("the model is no regressor")
+    return "" if is_regressor(case) else _("the model is no regressor")
+
+
+def is_regressor(case: Case) -> bool:
+    """Whether it says so; or, of a learner that says nothing, whether numbers come from a training on numbers."""
+    if case.subject.kind is not None or case.train is None:
+        return case.subject.kind == "regressor"
+    y = np.asarray(case.train[1])
+    return case.answers.labels is None and y.ndim == 1 and y.dtype.kind in "fiu" and len(np.unique(y)) > 10
 
 
 def _classifier(case: Case) -> str:

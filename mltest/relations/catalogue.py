@@ -30,6 +30,7 @@ THEMES = (
     "training_targets",
     "training_classes",
     "training_nets",
+    "training_truth",
 )
 # Decided first, because their failure explains others'; then what tells most.
 FIRST = (

@@ -116,7 +116,7 @@ def judge_retraining(case: Case, relation: Relation, change: Change) -> Finding:
     seen = _against_chance(follow_ups, SURE)
     measures = {
         "distance": _short(float(np.median(seen.distances))), "reference": _short(seen.limit),
-        "p_value": _short(seen.p_value), "trainings": float(1 + len(trainer.referred) + len(EXACT) + len(seen.distances)),
+        "p_value": _short(seen.p_value), "trainings": float(len(trainer.referred) + len(EXACT) + len(seen.distances)),
     }  # fmt: skip
     if seen.p_value > SURE:
         return _within_chance(relation, seen, measures)
@@ -187,9 +187,9 @@ class FollowUps:
     def _trained(self, attempts: list[Attempt]) -> dict[Attempt, Pair]:
         trainer, made = self.trainer, [self._made(attempt) for attempt in attempts]
         trainings: list[Training] = []
-        for (number, _draw), one in zip(attempts, made, strict=True):
+        for (position, _draw), one in zip(attempts, made, strict=True):
             # The first follow-up keeps the source's seed: where the relation is exact, nothing else differs.
-            seed = trainer.seed if number == 0 else trainer.seed + 50 + number
+            seed = trainer.seed if position == 0 else trainer.seed + 50 + position
             trainings.append(Training(one.x, one.y, seed, one.weights, one.z))
         own = [position for position, one in enumerate(made) if one.source is not None]
         trainings += [self._own_source(made[position]) for position in own]

@@ -170,16 +170,25 @@ def _between(z: Array, a: Array, b: Array, share: Array) -> Array:
 def distance(a: Answers, b: Answers) -> float:
     """How far two models are apart on the same rows: the mean difference of values in units of their spread, or the
     share of labels that differ."""
-    if a.matrix is not None and b.matrix is not None:
-        if a.matrix.shape != b.matrix.shape:
+    own, other = _values(a), _values(b)
+    if own is not None and other is not None:
+        if own.shape != other.shape:
             return float("inf")
-        spread = float(np.nanmax(np.nanstd(a.matrix, axis=0), initial=0.0)) or float(np.nanmax(np.abs(a.matrix))) or 1.0
-        if np.any(np.isfinite(a.matrix) != np.isfinite(b.matrix)):
+        spread = float(np.nanmax(np.nanstd(own, axis=0), initial=0.0)) or float(np.nanmax(np.abs(own))) or 1.0
+        if np.any(np.isfinite(own) != np.isfinite(other)):
             return float("inf")  # where one gives a number and the other none, they are as far apart as can be
-        return float(np.nanmean(np.abs(a.matrix - b.matrix))) / spread
+        return float(np.nanmean(np.abs(own - other))) / spread
     if a.labels is None or b.labels is None or len(a.labels) != len(b.labels):
         return float("inf")
     return float(np.mean(a.labels.astype(str) != b.labels.astype(str)))
+
+
+def _values(answers: Answers) -> Array | None:
+    """The values that count: of a score a class only how they lie to each other, for what all share decides nothing."""
+    values = answers.matrix
+    if values is None or answers.labels is None or values.shape[1] < 2 or not np.isfinite(values).all():
+        return values
+    return np.asarray(values - values.mean(axis=1, keepdims=True))
 
 
 def trainer_of(case: Case) -> Trainer:

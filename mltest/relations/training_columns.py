@@ -70,6 +70,25 @@ def affine_features(x: Any, y: Array, z: Any, rng: np.random.Generator) -> Retra
 
 
 @retrained(
+    says="All columns in one other unit, each from another zero, give the same answers.",
+    catches="a distance that does not come from differences; a column that is counted twice or not at all",
+    source="Xie et al. 2011, MR-0; Dwarakanath et al. 2018",
+    needs=("table", "numeric table"),
+    families=("knn", "centroid"),
+    not_for=(*HIDDEN, *SCALED, "normalised_rows", "own_predict", "not_euclidean", "weighted"),
+)
+def uniform_features(x: Any, y: Array, z: Any, rng: np.random.Generator) -> Retraining:
+    scale = float(rng.choice([0.25, 0.5, 2.0, 4.0]))
+    changes = {}
+    for name in numeric_columns(x):
+        # A shift of about the column's own spread: far from 0 everything looks alike.
+        spread = float(np.nanstd(np.asarray(column(x, name), dtype=float))) or 1.0
+        shift = float(rng.integers(-3, 4)) * 2.0 ** np.ceil(np.log2(spread))
+        changes[name] = lambda values, a=scale, b=shift: (values + b) * a
+    return Retraining(changed_columns(x, changes), y, changed_columns(z, changes))
+
+
+@retrained(
     says="A column through an increasing function gives the same answers.",
     catches="distances or sums inside a learner that should only compare",
     source="Breiman et al. 1984",

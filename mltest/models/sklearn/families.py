@@ -6,6 +6,9 @@ from inspect import signature
 from typing import Any
 
 from sklearn.base import BaseEstimator
+from sklearn.pipeline import Pipeline
+
+from mltest.models.naming import families_by_name
 
 # By the name of the class in scikit-learn; a subclass from elsewhere has the family of its nearest ancestor there.
 _FAMILIES = {
@@ -58,15 +61,18 @@ def families_of(model: Any) -> frozenset[str]:
     transform back what it answers), "own_random_state" (it draws, and its ancestor does not). A `fit` of its own
     changes nothing: faults mostly lie there; who learns something else on purpose names the relations that hold. Nor
     does an intercept that is left out where `get_params` does not say so: it looks like one that was forgotten.
-    Classes of scikit-learn that are not listed stay "unknown", whatever they derive from.
+    Classes of scikit-learn that are not listed stay "unknown", whatever they derive from; one from elsewhere that
+    derives from a mere base of scikit-learn's is what its name claims.
     """
-    if hasattr(model, "steps"):
+    if isinstance(model, Pipeline):
         *before, (_, last) = model.steps
         return families_of(last) | {_family_of_transformer(step) for _, step in before}
     ancestor = _ancestor_in_sklearn(type(model))
     found = {_FAMILY_OF.get(ancestor.__name__, "unknown")}
     if "unknown" not in found and ancestor is not type(model):
         found |= _own_ways(type(model), ancestor)
+    if "unknown" in found and not ancestor.__module__.startswith("sklearn."):
+        found = set(families_by_name(model))
     # Set by a subclass or as a parameter: each makes another learner.
     if getattr(model, "positive", False) is True:
         found.add("positive")
@@ -83,6 +89,10 @@ def families_of(model: Any) -> frozenset[str]:
             found.add("meta")
         if name in ("fit_intercept",) and value is False:
             found.add("no_intercept")
+        if name == "l1_ratio" and value not in (None, 1, 1.0):
+            found.add("elastic")
+        if name in ("priors", "shrinkage", "reg_param") and value not in (None, 0, 0.0):
+            found.add("own_prior")
     return frozenset(found)
 
 

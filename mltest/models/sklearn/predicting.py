@@ -10,6 +10,7 @@ from typing import Any, Self, cast
 
 import numpy as np
 import sklearn.base
+from sklearn.pipeline import Pipeline
 from sklearn.utils import get_tags
 
 from mltest.models.capabilities import Array, Kind, Predicts, Traits
@@ -94,11 +95,11 @@ class Estimator:
 
     @property
     def takes_weights(self) -> bool:
-        last = self.model.steps[-1][1] if hasattr(self.model, "steps") else self.model
+        last = self.model.steps[-1][1] if isinstance(self.model, Pipeline) else self.model
         return hasattr(last, "fit") and "sample_weight" in inspect.signature(last.fit).parameters
 
     def _weight_name(self) -> str:
-        return f"{self.model.steps[-1][0]}__sample_weight" if hasattr(self.model, "steps") else "sample_weight"
+        return f"{self.model.steps[-1][0]}__sample_weight" if isinstance(self.model, Pipeline) else "sample_weight"
 
 
 def adapt(model: Any) -> Predicts:
@@ -115,8 +116,9 @@ def _takes_sparse(model: Any) -> bool:
 
 
 def _name(model: Any) -> str:
-    steps = getattr(model, "steps", None)
-    return type(model).__name__ if not steps else " + ".join(type(step).__name__ for _, step in steps)
+    # A learner of the tester's own may have `steps` too: how many it takes.
+    steps = model.steps if isinstance(model, Pipeline) else []
+    return " + ".join(type(step).__name__ for _, step in steps) or type(model).__name__
 
 
 def _kind(model: Any) -> Kind | None:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import sklearn.base
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.pipeline import Pipeline
 
 from mltest.errors import InvalidInput
 from mltest.models.capabilities import Array, Kind
@@ -35,7 +36,7 @@ class SweptEstimator:
 
     @property
     def name(self) -> str:
-        if hasattr(self.model, "steps"):
+        if isinstance(self.model, Pipeline):
             return " → ".join(type(step).__name__ for _, step in self.model.steps)
         return type(self.model).__name__
 

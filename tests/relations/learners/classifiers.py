@@ -1,4 +1,4 @@
-"""Classifiers from the textbook, in plain NumPy: what is mutated, and, as they stand here, what must never be accused."""
+"""Classifiers from the textbook, in plain NumPy: what is mutated; as they stand, none may be accused."""
 
 from __future__ import annotations
 

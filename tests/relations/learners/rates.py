@@ -1,4 +1,6 @@
-"""How many faults in learners do the default relations show? python -m tests.relations.learners.rates [NAME] [PART/PARTS]
+"""How many faults in learners do the default relations show?
+
+python -m tests.relations.learners.rates [NAME] [PART/PARTS]
 
 The table has a line a learner: its mutants, those that count, and those of them that `check_relations` calls broken
 (failed, or an error where the learner raises), with the relations that did. The last columns are the unchanged
@@ -70,9 +72,10 @@ def main(name: str = "", part: str = "1/1") -> None:
         killed = [v for v in alive if v.failed]
         by = Counter(next(iter(v.failed)) for v in killed)
         total_killed, total = total_killed + len(killed), total + len(alive)
+        seconds = sum(v.seconds for v in verdicts) / max(1, len(alive))
         print(
             f"{learner.name}: {len(killed)} of {len(alive)} killed ({len(verdicts)} made; "
-            f"{Counter(v.standing for v in verdicts)}), {sum(v.seconds for v in verdicts) / max(1, len(alive)):.1f} s each; "
+            f"{dict(Counter(v.standing for v in verdicts))}), {seconds:.1f} s each; "
             f"{dict(by)}; unchanged: {right or 'not accused'}",
             flush=True,
         )

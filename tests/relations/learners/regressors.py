@@ -82,7 +82,7 @@ class NeighboursRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
 
     def predict(self, x: Array) -> Array:
         answers = np.zeros(len(x))
-        for i, row in enumerate(x):
+        for i, row in enumerate(np.asarray(x, dtype=float)):
             distances = ((self.x_ - row) ** 2).sum(axis=1)
             answers[i] = self.y_[np.argsort(distances, kind="stable")[: self.k]].mean()
         return answers

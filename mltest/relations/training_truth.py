@@ -1,0 +1,395 @@
+"""Training on rows whose right answers are known because they were made so: what is plain is learnt.
+
+The tester's own rows are taken, and targets are made of them, or the rows are drawn from the very law that a family of
+learners assumes. A learner that is off by a sign, a term or an index in its own mathematics keeps many symmetries; it
+does not keep these answers.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from scipy import special
+
+from mltest.errors import ModelError
+from mltest.language import number
+from mltest.language import translate as _
+from mltest.models.capabilities import Array
+from mltest.relations.applies import is_regressor
+from mltest.relations.case import Case
+from mltest.relations.findings import passed, share, skipped
+from mltest.relations.relation import Finding, judged
+from mltest.relations.retraining import Retraining, retrained
+from mltest.relations.rows import column, count, join, numeric_columns, pick, with_column
+from mltest.relations.trainer import Trainer, trainer_of
+from mltest.relations.training_columns import HIDDEN, changed_columns
+from mltest.relations.training_runs import as_classes
+
+APART = 8.0  # spreads of a column that lie between two classes
+LEARNT = 0.9  # the least share of such rows that a right learner has right
+FEWEST = 24  # rows to train on and to ask
+FOLLOWED = 0.5  # the least correlation of a right learner's answers with a target that is a plain sum
+NOTHING_LEARNT = ("dummy", "clusters", "outliers")
+
+
+@judged(
+    says="Where the columns tell two classes plainly, the learner learns to tell them.",
+    catches="a step away from what is shown; labels that are ignored; scores paired with other classes",
+    source="Xie et al. 2011, MR-2.2",
+    grade="statistical",
+    stage="training",
+    needs=("train", "classifier", "numeric table"),
+    not_for=(*NOTHING_LEARNT, "count_bayes", "transformed"),
+    after=("seed_determinism", "refit", "test_row_leakage"),
+)
+def informative_feature(case: Case) -> Finding:
+    trainer = trainer_of(case)
+    if count(trainer.x) < FEWEST:
+        return skipped(_("too few rows to split"))
+    told = _told_apart(case, trainer, "informative_feature")
+    if told is None:
+        return skipped(_("the learner does not answer rows that lie further apart"))
+    right, n = told
+    p_value = _so_few(right, n, LEARNT)
+    if p_value < 1e-3:
+        again = _told_apart(case, trainer, "informative_feature, again")
+        p_value = 1.0 if again is None else _so_few(*again, LEARNT)
+        right, n = again or told
+    measures = {"right": float(right), "rows": float(n), "p_value": p_value}
+    counted = _("of two classes that lie {apart} spreads apart, {right} held-out rows are right").format(
+        apart=number(APART), right=share(right, n)
+    )
+    if p_value > 1e-3:
+        return Finding(outcome="passed", message=f"{counted}.", measures=measures)
+    return Finding(
+        outcome="failed",
+        message=_("{counted}; in the tester's units and in standardised ones.").format(counted=counted),
+        hint=_("Look first for: {catches}.").format(catches=informative_feature.catches), measures=measures,
+        p_value=p_value,
+    )  # fmt: skip
+
+
+def _told_apart(case: Case, trainer: Trainer, purpose: str) -> tuple[int, int] | None:
+    """Of how many held-out rows the learner has how many right; in the units that suit it better."""
+    found = []
+    for standardised in (False, True):
+        rng = case.rng(purpose)
+        counts = [_one_telling(case, trainer, rng, standardised) for _draw in range(2)]
+        known = [pair for pair in counts if pair is not None]
+        if known:
+            found.append((sum(right for right, _n in known), sum(n for _right, n in known)))
+            if found[-1][0] >= LEARNT * found[-1][1]:
+                break
+    return max(found, key=lambda pair: pair[0] / pair[1], default=None)
+
+
+def _one_telling(case: Case, trainer: Trainer, rng: np.random.Generator, standardised: bool) -> tuple[int, int] | None:
+    kinds = rng.choice(np.unique(trainer.y), size=2, replace=False)
+    rows = rng.permutation(count(trainer.x))
+    which = rng.permutation(np.arange(len(rows)) % 2)
+    names = numeric_columns(trainer.x)
+    code = rng.permutation(np.arange(len(names)) % 2)
+    moved = pick(trainer.x, rows)
+    for name, side in zip(names, code, strict=True):
+        values = np.asarray(column(moved, name), dtype=float)
+        spread = float(np.nanstd(values)) or 1.0
+        # Upwards for either class, so that counts stay counts.
+        values = values + APART * spread * (which == side)
+        if standardised:
+            values = (values - np.nanmean(values)) / np.nanstd(values)
+        moved = with_column(moved, name, values)
+    y = kinds[which].astype(trainer.y.dtype)
+    seen = 2 * len(rows) // 3
+    answers = _asked(case, trainer, (pick(moved, slice(0, seen)), y[:seen]), pick(moved, slice(seen, None)))
+    if answers is None or answers.labels is None:
+        return None
+    given = as_classes(answers.labels, case, kinds)
+    return int(np.sum(given == y[seen:].astype(str))), len(rows) - seen
+
+
+def _asked(case: Case, trainer: Trainer, rows: tuple[Any, Array], z: Any) -> Any:
+    """What a learner trained on these rows answers to z; None where it cannot be trained on them or asked."""
+    try:
+        return case.subject.ask(z, trainer.learn(*rows, trainer.seed))
+    except ModelError:
+        return None
+
+
+def _so_few(right: int, n: int, rate: float) -> float:
+    """The probability of so few of n or fewer at this rate."""
+    return float(f"{float(special.bdtr(right, n, rate)):.6g}")
+
+
+@judged(
+    says="A target that is a plain sum of the columns is followed.",
+    catches="a sign or an index that is wrong in a gradient or a solution; sums where means are meant",
+    source="Murphy et al. 2008; Xie et al. 2011, MR-2.2",
+    grade="statistical",
+    stage="training",
+    needs=("train", "regressor", "numeric table"),
+    not_for=(*NOTHING_LEARNT, "transformed", "own_predict"),
+    after=("seed_determinism", "refit", "test_row_leakage"),
+)
+def plain_target(case: Case) -> Finding:
+    trainer = trainer_of(case)
+    if count(trainer.x) < FEWEST:
+        return skipped(_("too few rows to split"))
+    if trainer.source.matrix is None or trainer.source.matrix.shape[1] != 1 or not np.std(trainer.source.matrix) > 0:
+        return skipped(_("the learner answers all rows alike"))
+    followed = _followed(case, trainer, "plain_target")
+    if followed is None:
+        return skipped(_("the learner does not answer standardised rows"))
+    if followed.p_value < 1e-3:
+        followed = _followed(case, trainer, "plain_target, again") or followed
+    measures = {
+        "correlation": round(followed.correlation, 4), "spread": float(f"{followed.spread:.4g}"),
+        "rows": float(followed.rows), "p_value": followed.p_value,
+    }  # fmt: skip
+    said = _(
+        "answers to held-out rows correlate with a target that is a plain sum of the columns by {correlation}, and "
+        "spread {spread} times as far."
+    ).format(correlation=number(measures["correlation"]), spread=number(measures["spread"]))
+    if followed.p_value > 1e-3:
+        return Finding(outcome="passed", message=said, measures=measures)
+    return Finding(
+        outcome="failed", message=said, hint=_("Look first for: {catches}.").format(catches=plain_target.catches),
+        measures=measures, p_value=followed.p_value,
+    )  # fmt: skip
+
+
+class _Followed:
+    """How a target was followed: correlation, and the answers' distance from its mean in units of its spread."""
+
+    def __init__(self, truth: Array, answers: Array) -> None:
+        self.rows = len(truth)
+        spread = float(np.std(truth)) or 1.0
+        self.spread = float(np.sqrt(np.mean((answers - truth.mean()) ** 2))) / spread
+        varies = bool(np.std(answers) > 1e-9 * spread) and bool(np.isfinite(answers).all())
+        self.correlation = float(np.corrcoef(truth, answers)[0, 1]) if varies else 0.0
+
+    @property
+    def p_value(self) -> float:
+        """How seldom a learner that follows by FOLLOWED would show so little (Fisher's z); answers all over the place
+        are no chance of a right learner at all."""
+        if not self.spread < 4:
+            return 1e-9
+        z = (np.arctanh(min(self.correlation, 0.999)) - np.arctanh(FOLLOWED)) * np.sqrt(self.rows - 3)
+        return float(f"{float(special.ndtr(z)):.6g}")
+
+
+def _followed(case: Case, trainer: Trainer, purpose: str) -> _Followed | None:
+    found = []
+    for standardised in (False, True):
+        rng = case.rng(purpose)
+        rows = rng.permutation(count(trainer.x))
+        x = pick(trainer.x, rows)
+        names = numeric_columns(x)
+        values = np.column_stack([np.asarray(column(x, name), dtype=float) for name in names])
+        z = (values - values.mean(axis=0)) / np.where(values.std(axis=0) > 0, values.std(axis=0), 1.0)
+        total = z @ rng.choice([-1.0, 1.0], size=len(names))
+        y = trainer.y.astype(float)
+        target = y.mean() + total / (np.std(total) or 1.0) * (np.std(y) or 1.0)
+        if standardised:
+            x = changed_columns(x, {name: lambda _values, own=z[:, j]: own for j, name in enumerate(names)})
+        seen = 2 * len(rows) // 3
+        answers = _asked(case, trainer, (pick(x, slice(0, seen)), target[:seen]), pick(x, slice(seen, None)))
+        if answers is not None and answers.matrix is not None and answers.matrix.shape[1] == 1:
+            found.append(_Followed(target[seen:], answers.matrix[:, 0]))
+            if found[-1].p_value > 1e-3:
+                break
+    return max(found, key=lambda one: one.p_value, default=None)
+
+
+@judged(
+    says="A target that one split of one column explains is learnt without a mistake.",
+    catches="a criterion with a wrong sign or term; a threshold or a side taken from the neighbouring place",
+    source="Breiman et al. 1984, Classification and Regression Trees",
+    stage="training",
+    needs=("train", "numeric table"),
+    families=("tree", "boosting"),
+    not_for=(*HIDDEN, "max_features", "own_predict", "projected", "normalised_rows"),
+    after=("seed_determinism", "refit", "test_row_leakage"),
+)
+def single_split(case: Case) -> Finding:
+    trainer = trainer_of(case)
+    regression = is_regressor(case)
+    if count(trainer.x) < FEWEST:
+        return skipped(_("too few rows to split"))
+    if regression and "boosting" in case.subject.traits.families:
+        return skipped(_("boosting comes near such a target, step by step"))
+    rng = case.rng("single_split")
+    names = numeric_columns(trainer.x)
+    for name in [names[-1], names[0], *(names[j] for j in rng.choice(len(names), size=4))]:
+        wrong, n = _split_learnt(case, trainer, rng, name, regression)
+        if wrong:
+            return Finding(
+                outcome="failed",
+                message=_("split at one value of column {column}, {wrong} rows are answered wrongly.").format(
+                    column=name, wrong=share(wrong, n)
+                ),
+                hint=_("Look first for: {catches}.").format(catches=single_split.catches),
+                location=str(name), measures={"rows": float(n), "violations": float(wrong)},
+            )  # fmt: skip
+    return passed(_("targets split at one value of one column are learnt without a mistake."), trainings=6.0)
+
+
+def _split_learnt(
+    case: Case, trainer: Trainer, rng: np.random.Generator, name: Any, regression: bool
+) -> tuple[int, int]:
+    """How many rows are wrong, of how many: those that were trained on, and as many between and around them."""
+    n = count(trainer.x)
+    own = np.asarray(column(trainer.x, name), dtype=float)
+    span = float(np.ptp(own)) or 1.0
+    # Values of its own, in no order that another column knows, with a gap at the split.
+    at = int(rng.uniform(0.4, 0.6) * n)
+    ranks = rng.permutation(n)
+    values = own.min() + span * (ranks / n + (ranks >= at))
+    x = with_column(trainer.x, name, values)
+    above = ranks >= at
+    if regression:
+        low, high = np.quantile(trainer.y.astype(float), [0.25, 0.9])
+        y = np.where(above, high + (high == low), low)
+    else:
+        y = rng.choice(np.unique(trainer.y), size=2, replace=False)[above.astype(int)].astype(trainer.y.dtype)
+    answers = case.subject.ask(x, trainer.learn(x, y, trainer.seed))
+    if regression:
+        got = answers.matrix[:, 0] if answers.matrix is not None else np.full(n, np.nan)
+        return int(np.sum(~np.isclose(got, y, rtol=1e-6, atol=1e-6 * (np.std(y) or 1.0)))), n
+    given = as_classes(answers.labels, case, y) if answers.labels is not None else np.full(n, "")
+    return int(np.sum(given != y.astype(str))), n
+
+
+@judged(
+    says="Trained on what it could not explain, a learner by least squares explains nothing.",
+    catches="a solution that is not the best; an intercept, a centring or a transposition that is missing",
+    source="normal equations: residuals are orthogonal to the columns (Legendre 1805)",
+    stage="training",
+    needs=("train", "regressor", "numeric table"),
+    families=("least_squares", "lasso"),
+    not_for=(*HIDDEN, "elastic", "positive", "own_predict"),
+    after=("seed_determinism", "refit", "test_row_leakage"),
+)
+def residuals(case: Case) -> Finding:
+    trainer = trainer_of(case)
+    y = trainer.y.astype(float)
+    fitted = case.subject.ask(trainer.x, trainer.model).matrix
+    if fitted is None or fitted.shape[1] != 1 or y.ndim > 1:
+        return skipped(_("answers are not one number a row"))
+    rest = y - fitted[:, 0]
+    again = case.subject.ask(trainer.x, trainer.learn(trainer.x, rest, trainer.seed)).matrix
+    spread = float(np.std(y)) or 1.0
+    size = float(np.max(np.abs(again))) / spread if again is not None and np.isfinite(again).all() else float("inf")
+    measures = {"answers": float(f"{size:.4g}"), "rows": float(len(y))}
+    limit = 1e-2 if "lasso" in case.subject.traits.families else 1e-6
+    if size <= limit:
+        return Finding(
+            outcome="passed", measures=measures, message=_("trained on its own residuals, it answers 0 up to rounding.")
+        )
+    return Finding(
+        outcome="failed", measures=measures,
+        message=_("trained on its own residuals, it answers up to {size} times the target's spread, where 0 is right.")
+        .format(size=number(measures["answers"])),
+        hint=_("Look first for: {catches}.").format(catches=residuals.catches),
+    )  # fmt: skip
+
+
+@retrained(
+    says="With all rows of a class doubled, its odds are doubled, and nothing else changes.",
+    catches="prior probabilities upside down, not normalised or left out",
+    source="Saerens et al. 2002, Adjusting the outputs of a classifier to new a priori probabilities",
+    needs=("classifier", "probabilities", "known classes"),
+    families=("gaussian_bayes",),
+    not_for=(*HIDDEN, "own_prior", "own_predict", "projected", *("standardised", "robust_scaled", "quantile_scaled")),
+)
+def calibration_shift(x: Any, y: Array, z: Any, rng: np.random.Generator) -> Retraining:
+    kinds = np.unique(y)
+    k = int(rng.integers(len(kinds)))
+    more = np.flatnonzero(y == kinds[k])
+
+    def expected(answers: Array) -> Array:
+        if answers.dtype.kind != "f" or answers.ndim != 2 or answers.shape[1] != len(kinds):
+            return answers
+        odds = answers * np.where(np.arange(len(kinds)) == k, 2.0, 1.0)
+        return np.asarray(odds / odds.sum(axis=1, keepdims=True))
+
+    return Retraining(join(x, pick(x, more)), np.concatenate([y, y[more]]), expected=expected)
+
+
+DRAWN, ASKED, COLUMNS = 1500, 400, 4
+SHARES = (0.5, 0.3, 0.2)
+
+
+@judged(
+    says="On rows drawn from the law that it assumes, the learner answers by that law.",
+    catches="a term, a factor or a prior that is missing or wrong in the likelihood",
+    source="Bayes' rule; Hastie, Tibshirani & Friedman 2009, sections 4.3 and 6.6.3",
+    grade="statistical",
+    stage="training",
+    needs=("train", "classifier", "numbers"),
+    families=("gaussian_bayes", "discriminant", "quadratic_discriminant"),
+    not_for=(*HIDDEN, "own_prior", "own_predict", "projected", "normalised_rows", "quantile_scaled"),
+    after=("seed_determinism", "refit", "test_row_leakage"),
+)
+def rows_of_its_law(case: Case) -> Finding:
+    trainer = trainer_of(case)
+    kinds = np.unique(trainer.y)[: len(SHARES)]
+    wrong = n = 0
+    off: list[float] = []
+    for draw in range(2):
+        x, index, posterior = _drawn(case, len(kinds), case.rng(f"rows_of_its_law {draw}"))
+        answers = _asked(case, trainer, (x[:DRAWN], kinds[index[:DRAWN]].astype(trainer.y.dtype)), x[DRAWN:])
+        if answers is None or answers.labels is None:
+            return skipped(_("the learner does not answer rows of its law"))
+        ordered = np.sort(posterior, axis=1)
+        clear = ordered[:, -1] > 0.7  # nearer to a tie, a sample's means and variances decide
+        given = as_classes(answers.labels, case, kinds)
+        wrong += int(np.sum((given != kinds[posterior.argmax(axis=1)].astype(str)) & clear))
+        n += int(clear.sum())
+        if answers.matrix is not None and answers.matrix.shape == posterior.shape and case.subject.traits.probabilities:
+            off.append(float(np.mean(np.abs(answers.matrix - posterior))))
+    p_value = _so_few(n - wrong, n, 0.97)
+    measures = {"wrong": float(wrong), "rows": float(n), "p_value": p_value}
+    said = _("of rows drawn from its law, whose answer is clear, {wrong} are answered otherwise").format(
+        wrong=share(wrong, n)
+    )
+    if off:
+        measures["probabilities"] = float(f"{max(off):.4g}")
+        said = _("{said}; probabilities are off by {off} on average").format(said=said, off=number(max(off)))
+        if min(off) > 0.05:  # ten times what so many rows leave to chance
+            p_value = measures["p_value"] = min(p_value, 1e-9)
+    if p_value > 1e-5:
+        return Finding(outcome="passed", message=f"{said}.", measures=measures)
+    return Finding(
+        outcome="failed", message=f"{said}.", measures=measures, p_value=p_value,
+        hint=_("Look first for: {catches}.").format(catches=rows_of_its_law.catches),
+    )  # fmt: skip
+
+
+def _drawn(case: Case, n_kinds: int, rng: np.random.Generator) -> tuple[Array, Array, Array]:
+    """Rows and classes by the family's own law, and the true probabilities of the rows that are asked."""
+    families = case.subject.traits.families
+    width = COLUMNS
+    shares = np.array(SHARES[:n_kinds]) / sum(SHARES[:n_kinds])
+    means = rng.normal(0, 1.2, (n_kinds, width))
+    roots = []
+    shared = np.linalg.qr(rng.normal(size=(width, width)))[0] * rng.uniform(0.5, 2, width)
+    for _kind in range(n_kinds):
+        if "gaussian_bayes" in families:
+            roots.append(np.diag(rng.uniform(0.5, 2, width)))
+        elif "discriminant" in families:
+            roots.append(shared)
+        else:
+            roots.append(np.linalg.qr(rng.normal(size=(width, width)))[0] * rng.uniform(0.5, 2, width))
+    index = rng.choice(n_kinds, size=DRAWN + ASKED, p=shares)
+    drawn = rng.normal(size=(DRAWN + ASKED, width))
+    x = np.stack([means[k] + roots[k] @ one for k, one in zip(index, drawn, strict=True)])
+    asked = x[DRAWN:]
+    joint = np.stack([_log_density(asked, means[k], roots[k]) + np.log(shares[k]) for k in range(n_kinds)], axis=1)
+    return x, index, np.asarray(special.softmax(joint, axis=1))
+
+
+def _log_density(x: Array, mean: Array, root: Array) -> Array:
+    """Of a normal law with covariance root @ root.T, up to the constant that all classes share."""
+    away = np.linalg.solve(root, (x - mean).T)
+    return np.asarray(-0.5 * (away**2).sum(axis=0) - np.linalg.slogdet(root)[1])
