@@ -56,6 +56,8 @@ def families_by_name(model: Any) -> frozenset[str]:
     family, settings = next((one for one in named if one), "unknown"), _settings(model)
     if family in _SOLVED and "by_steps" in settings:
         family = "unknown"  # on the way to the solution it keeps less than the solution does
+    if "stump" in type(model).__name__.lower():
+        settings.add("one_split")
     return frozenset({family, *settings})
 
 
@@ -79,6 +81,8 @@ def _settings(model: Any) -> set[str]:
             found.add("by_steps")
         if _LEAST_ROWS.match(name) and value not in (None, 0, 1):
             found.add("min_samples_leaf")
+        if name in ("max_depth", "depth") and value == 1:
+            found.add("one_split")
         if _DRAWS.match(name) and value not in (None, False, 1, 1.0):
             found.add("max_features")
         if name in ("fit_intercept", "intercept", "bias", "use_bias") and value is False:

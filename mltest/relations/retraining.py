@@ -5,6 +5,9 @@ follow-up is called broken when most of several of them, each of a seed and a ch
 reference, and again with a fresh seed on fresh rows. How often that happens to a right learner is a count of orders,
 without a model: with r references and f follow-ups, the j farthest are all follow-ups in C(f, j) / C(r + f, j).
 
+What holds exactly for a family is judged more sharply, under one seed, against trainings on the same rows in other last
+digits: whoever is moved by rounding alone is not accused, and nobody else may move.
+
 Where the learner trains many at once (a network of `reference_net`), all follow-ups of a relation are one run.
 """
 
@@ -29,6 +32,8 @@ from mltest.results import Power
 from mltest.statistics import rank_p_value
 
 EXACT = ((0, 0), (0, 1))  # two changes under the source's seed: where a relation is exact, nothing else differs
+ROUNDINGS = (*EXACT, *((0, draw) for draw in range(2, 7)))  # seven of them, against twenty roundings
+NOTICEABLE = 1e-3  # of the answers' spread: what rounding moves by less is no finding
 LOOKS = (3, 7, 14)  # follow-ups: of three too few give it up, seven that all lie beyond are enough, else 11 of 14
 SURE, CONFIRMED = 1e-5, 1e-3
 SAME = 1e-6  # relative: up to here two trainings are the same
@@ -72,6 +77,13 @@ class Seen:
     def beyond(self) -> list[float]:
         return sorted(far for far in self.distances if far > self.limit + SAME)
 
+    @property
+    def measures(self) -> dict[str, float]:
+        return {
+            "distance": _short(float(np.median(self.distances))), "reference": _short(self.limit),
+            "p_value": _short(self.p_value), "follow_ups": float(len(self.distances)),
+        }  # fmt: skip
+
 
 def retrained(
     *,
@@ -82,14 +94,20 @@ def retrained(
     not_for: tuple[str, ...] = (),
     needs: tuple[str, ...] = (),
     after: tuple[str, ...] = ("seed_determinism", "refit", "test_row_leakage"),
+    exact_for: tuple[str, ...] = (),
     automatic: bool = True,
     id: str = "",
 ) -> Callable[[Change], Relation]:
-    """Make a training relation of a function `(x, y, z, rng) -> Retraining`; its name is the id."""
+    """Make a training relation of a function `(x, y, z, rng) -> Retraining`; its name is the id.
+
+    Args:
+        exact_for: families for which nothing but rounding may move the answers; the others are judged against chance.
+    """
 
     def declare(change: Change) -> Relation:
         def judge(case: Case) -> Finding:
-            return judge_retraining(case, relation, change)
+            exact = bool(case.subject.traits.families & set(exact_for))
+            return judge_retraining(case, relation, change, exact=exact)
 
         relation = Relation(
             id=id or change.__name__, says=says, catches=catches, source=source, grade="statistical", stage="training",
@@ -101,7 +119,7 @@ def retrained(
     return declare
 
 
-def judge_retraining(case: Case, relation: Relation, change: Change) -> Finding:
+def judge_retraining(case: Case, relation: Relation, change: Change, *, exact: bool = False) -> Finding:
     """Exact where it is exact; else against other seeds and one-row removal, and confirmed before it is called."""
     trainer = trainer_of(case)
     follow_ups = FollowUps(trainer, change, relation.id)
@@ -111,20 +129,20 @@ def judge_retraining(case: Case, relation: Relation, change: Change) -> Finding:
             _("{says} Trained again, the answers are the same up to rounding.").format(says=relation.says),
             distance=_short(first), trainings=3,
         )  # fmt: skip
+    fresh = FollowUps(trainer.on_fresh_rows(), change, relation.id)
+    if exact and first > NOTICEABLE:
+        seen = _against_rounding(follow_ups)
+        if seen.p_value <= SURE and _against_rounding(fresh).p_value <= CONFIRMED:
+            return _broken(follow_ups, relation, seen, _("the same rows in other last digits"))
     if len(trainer.referred) < 2 * REFERENCES:
         return _too_few_references(relation, first, len(trainer.referred))
     seen = _against_chance(follow_ups, SURE)
-    measures = {
-        "distance": _short(float(np.median(seen.distances))), "reference": _short(seen.limit),
-        "p_value": _short(seen.p_value), "trainings": float(len(trainer.referred) + len(EXACT) + len(seen.distances)),
-    }  # fmt: skip
     if seen.p_value > SURE:
-        return _within_chance(relation, seen, measures)
-    fresh = FollowUps(trainer.on_fresh_rows(), change, relation.id)
+        return _within_chance(relation, seen)
     if _against_chance(fresh, CONFIRMED).p_value > CONFIRMED:
         message = _("{says} A first difference was not seen again with a fresh seed on fresh rows.")
-        return Finding(outcome="passed", message=message.format(says=relation.says), measures=measures)
-    return _broken(follow_ups, relation, seen, measures)
+        return Finding(outcome="passed", message=message.format(says=relation.says), measures=seen.measures)
+    return _broken(follow_ups, relation, seen, _("other seeds and the loss of one row"))
 
 
 def _too_few_references(relation: Relation, distance: float, references: int) -> Finding:
@@ -138,14 +156,14 @@ def _too_few_references(relation: Relation, distance: float, references: int) ->
     )  # fmt: skip
 
 
-def _within_chance(relation: Relation, seen: Seen, measures: dict[str, float]) -> Finding:
+def _within_chance(relation: Relation, seen: Seen) -> Finding:
     return Finding(
         outcome="passed",
         message=_(
             "{says} Trained again, answers move by {distance} of their spread; other seeds and the loss of one row "
             "move them by up to {limit}."
-        ).format(says=relation.says, distance=number(measures["distance"]), limit=number(seen.limit)),
-        measures=measures,
+        ).format(says=relation.says, distance=number(seen.measures["distance"]), limit=number(seen.limit)),
+        measures=seen.measures,
         power=(
             Power(
                 what=_("a change of the trained answers"), smallest=_short(seen.limit), unit="of their spread",
@@ -228,7 +246,18 @@ def _against_chance(follow_ups: FollowUps, enough: float) -> Seen:
     return Seen(tuple(distances), limit, p_value)
 
 
-def _broken(follow_ups: FollowUps, relation: Relation, seen: Seen, measures: dict[str, float]) -> Finding:
+def _against_rounding(follow_ups: FollowUps) -> Seen:
+    """Follow-ups under one seed, against the same rows in other last digits, whose farthest counts threefold."""
+    trainer, compare = follow_ups.trainer, follow_ups.pair(EXACT[0]).compare
+    roundings = np.array([compare(trainer.source, answers) for answers in trainer.rounded])
+    limit = max(NOTICEABLE, 3 * float(roundings.max(initial=0.0)))
+    distances = tuple(follow_ups.distance(attempt) for attempt in ROUNDINGS)
+    n_beyond = sum(far > limit + SAME for far in distances)
+    p_value = rank_p_value(n_beyond, len(distances), len(roundings)) if n_beyond == len(distances) else 1.0
+    return Seen(distances, limit, p_value)
+
+
+def _broken(follow_ups: FollowUps, relation: Relation, seen: Seen, others: str) -> Finding:
     trainer = follow_ups.trainer
     expected, got = follow_ups.pair(EXACT[0]).expected, follow_ups.pair(EXACT[0]).got
     row = _worst(expected, got)
@@ -236,15 +265,16 @@ def _broken(follow_ups: FollowUps, relation: Relation, seen: Seen, measures: dic
         outcome="failed",
         message=_(
             "broken: {says} Trained again, answers move by {distance} of their spread or more, {k} times of {n}; "
-            "other seeds and the loss of one row move them by at most {limit}. A right learner would show this once in "
-            "{odds} runs. Row {row}: expected {expected}, got {got}."
+            "{others} move them by at most {limit}. A right learner would show this once in {odds} runs. Row {row}: "
+            "expected {expected}, got {got}."
         ).format(
             says=relation.says, distance=number(seen.beyond[0]), k=len(seen.beyond), n=len(seen.distances),
-            limit=number(seen.limit), odds=number(round(1 / seen.p_value)), row=position_of(trainer.case, row),
+            others=others, limit=number(seen.limit), odds=number(round(1 / seen.p_value)),
+            row=position_of(trainer.case, row),
             expected=expected.text(row), got=got.text(row),
         ),
         hint=_("Look first for: {catches}.").format(catches=relation.catches),
-        measures=measures,
+        measures=seen.measures,
         p_value=seen.p_value,
         evidence=(
             counterexample(

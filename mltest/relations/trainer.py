@@ -13,11 +13,13 @@ from mltest.errors import ModelError
 from mltest.models.capabilities import Array, Predicts, Trains, TrainsMany
 from mltest.relations.answers import Answers
 from mltest.relations.case import Case
+from mltest.relations.compare import nudge
 from mltest.relations.rows import count, duplicate, is_numeric, pick, same
 
 REFERENCES = 10  # other seeds, and as many trainings without one row
 EVALUATION_ROWS = 200
 BISECTIONS = 8
+ROUNDING = 1e-6  # relative: some last digits of float32, which learners may compute in
 
 
 class Untrainable(ModelError):
@@ -122,6 +124,16 @@ class Trainer:
         if self.together:
             return self.many([*seeds, *without])
         return self.many(seeds) + [answers for answers in map(self._perhaps, without) if answers is not None]
+
+    @cached_property
+    def rounded(self) -> list[Answers]:
+        """The answers of models trained with one seed on the same rows in other last digits, and asked such rows."""
+        rng = np.random.default_rng([self.seed, 13])
+        trainings = []
+        for _draw in range(2 * REFERENCES):
+            x, z = (nudge(rows, rng, ROUNDING) for rows in (self.x, self.z))
+            trainings.append(Training(self.x if x is None else x, self.y, self.seed, None, z))
+        return self.many(trainings)
 
     def many(self, trainings: Sequence[Training]) -> list[Answers]:
         """The answers of several trainings; trained together where the learner can, those of one shape at a time."""

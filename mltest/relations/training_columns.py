@@ -59,6 +59,7 @@ def feature_permutation(x: Any, y: Array, z: Any, rng: np.random.Generator) -> R
     needs=("table", "numeric table"),
     families=(*SPLITS, "least_squares", "discriminant", "standardised", "min_max_scaled", "gaussian_bayes"),
     not_for=(*HIDDEN, "no_intercept", "normalised_rows", "projected"),
+    exact_for=("tree", "least_squares", "discriminant", "standardised", "min_max_scaled"),
 )
 def affine_features(x: Any, y: Array, z: Any, rng: np.random.Generator) -> Retraining:
     changes = {}
@@ -75,6 +76,7 @@ def affine_features(x: Any, y: Array, z: Any, rng: np.random.Generator) -> Retra
     source="Xie et al. 2011, MR-0; Dwarakanath et al. 2018",
     needs=("table", "numeric table"),
     families=("knn", "centroid"),
+    exact_for=("knn", "centroid"),
     not_for=(*HIDDEN, *SCALED, "normalised_rows", "own_predict", "not_euclidean", "weighted"),
 )
 def uniform_features(x: Any, y: Array, z: Any, rng: np.random.Generator) -> Retraining:

@@ -49,6 +49,7 @@ def _spread(y: Array) -> float:
     needs=("regressor",),
     families=("least_squares", "tree", "forest", "knn", "ridge", "radius_neighbours", "boosting", "histogram_boosting"),
     not_for=(*ORDER_COUNTS, "no_intercept", "meta", "own_predict"),
+    exact_for=("least_squares", "knn"),
 )
 def target_affine(x: Any, y: Array, z: Any, rng: np.random.Generator) -> Retraining:
     # A shift that counts beside the target's own spread.
@@ -66,6 +67,7 @@ def target_affine(x: Any, y: Array, z: Any, rng: np.random.Generator) -> Retrain
     needs=("regressor",),
     families=("least_squares", "ridge", "lasso", "knn", "tree", "forest", "boosting", "svm"),
     not_for=(*ORDER_COUNTS, "meta", "own_predict", "positive"),
+    exact_for=("least_squares", "ridge", "lasso", "knn"),
 )
 def target_negation(x: Any, y: Array, z: Any, rng: np.random.Generator) -> Retraining:
     return Retraining(x, -y.astype(float), expected=lambda answers: -answers)

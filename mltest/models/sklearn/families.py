@@ -50,6 +50,10 @@ _FAMILIES = {
 }  # fmt: skip
 _SCALERS = {"StandardScaler": "standardised", "MinMaxScaler": "min_max_scaled", "RobustScaler": "robust_scaled",
             "QuantileTransformer": "quantile_scaled", "PCA": "projected", "Normalizer": "normalised_rows"}  # fmt: skip
+# Settings of trees that relations are excluded by, unless they are at what changes nothing.
+_HARMLESS: dict[str, tuple[Any, ...]] = {
+    "max_features": (None, 1.0), "min_samples_leaf": (1,), "min_samples_split": (2,), "class_weight": (None,),
+}  # fmt: skip
 _FAMILY_OF = {name: family for family, names in _FAMILIES.items() for name in names}
 
 
@@ -83,8 +87,10 @@ def families_of(model: Any) -> frozenset[str]:
             found.add(name)  # each of these makes the order of rows or a former fit count
         if name == "kernel" and isinstance(value, str):
             found.add(f"kernel_{value}")
-        if name in ("max_features", "min_samples_leaf", "min_samples_split", "class_weight") and value is not None:
-            found.add(f"{name}={value}")
+        if name in _HARMLESS and value not in _HARMLESS[name]:
+            found.add(name)
+        if (name, value) in (("max_depth", 1), ("max_leaf_nodes", 2)):
+            found.add("one_split")
         if hasattr(value, "get_params") and name in ("estimator", "base_estimator"):
             found.add("meta")
         if name in ("fit_intercept",) and value is False:
