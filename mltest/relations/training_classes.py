@@ -51,7 +51,7 @@ def informative_feature(x: Any, y: Array, z: Any, rng: np.random.Generator) -> R
     stage="training",
     needs=("train", "classifier", "decision"),
     families=("svm",),
-    not_for=(*HIDDEN, *SCALED, "projected", "own_predict", "class_weight=balanced"),
+    not_for=(*HIDDEN, *SCALED, "projected", "own_predict", "class_weight"),
     after=("seed_determinism",),
 )
 def non_support_removal(case: Case) -> Finding:

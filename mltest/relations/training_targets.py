@@ -65,7 +65,7 @@ def target_affine(x: Any, y: Array, z: Any, rng: np.random.Generator) -> Retrain
     catches="a clip at 0; a loss that is not symmetric where it should be",
     source="Murphy et al. 2008, invertive relations",
     needs=("regressor",),
-    families=("least_squares", "ridge", "lasso", "knn", "tree", "forest", "boosting", "svm"),
+    families=("least_squares", "ridge", "kernel_ridge", "lasso", "knn", "tree", "forest", "boosting", "svm"),
     not_for=(*ORDER_COUNTS, "meta", "own_predict", "positive"),
     exact_for=("least_squares", "ridge", "lasso", "knn"),
 )

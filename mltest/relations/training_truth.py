@@ -18,10 +18,10 @@ from mltest.language import translate as _
 from mltest.models.capabilities import Array
 from mltest.relations.applies import is_regressor
 from mltest.relations.case import Case
-from mltest.relations.findings import passed, share, skipped
+from mltest.relations.findings import look_for, passed, rows_of, share, skipped
 from mltest.relations.relation import Finding, judged
 from mltest.relations.retraining import Retraining, retrained
-from mltest.relations.rows import column, count, join, numeric_columns, pick, with_column
+from mltest.relations.rows import column, count, numeric_columns, pick, with_column
 from mltest.relations.trainer import Trainer, trainer_of
 from mltest.relations.training_columns import HIDDEN, changed_columns
 from mltest.relations.training_runs import as_classes
@@ -44,21 +44,21 @@ NOTHING_LEARNT = ("dummy", "clusters", "outliers")
     not_for=(*NOTHING_LEARNT, "count_bayes", "transformed"),
     after=("seed_determinism", "refit", "test_row_leakage"),
 )
-def informative_feature(case: Case) -> Finding:
+def told_apart(case: Case) -> Finding:
     trainer = trainer_of(case)
     if count(trainer.x) < FEWEST:
-        return skipped(_("too few rows to split"))
-    told = _told_apart(case, trainer, "informative_feature")
+        return skipped(_("Too few rows to split."))
+    told = _right_of(case, trainer, "told_apart")
     if told is None:
-        return skipped(_("the learner does not answer rows that lie further apart"))
+        return skipped(_("The learner does not answer rows that lie further apart."))
     right, n = told
     p_value = _so_few(right, n, LEARNT)
     if p_value < 1e-3:
-        again = _told_apart(case, trainer, "informative_feature, again")
+        again = _right_of(case, trainer, "told_apart, again")
         p_value = 1.0 if again is None else _so_few(*again, LEARNT)
         right, n = again or told
     measures = {"right": float(right), "rows": float(n), "p_value": p_value}
-    counted = _("of two classes that lie {apart} spreads apart, {right} held-out rows are right").format(
+    counted = _("Of two classes that lie {apart} spreads apart, {right} held-out rows are right").format(
         apart=number(APART), right=share(right, n)
     )
     if p_value > 1e-3:
@@ -66,12 +66,12 @@ def informative_feature(case: Case) -> Finding:
     return Finding(
         outcome="failed",
         message=_("{counted}; in the tester's units and in standardised ones.").format(counted=counted),
-        hint=_("Look first for: {catches}.").format(catches=informative_feature.catches), measures=measures,
+        hint=look_for(told_apart.catches), measures=measures,
         p_value=p_value,
     )  # fmt: skip
 
 
-def _told_apart(case: Case, trainer: Trainer, purpose: str) -> tuple[int, int] | None:
+def _right_of(case: Case, trainer: Trainer, purpose: str) -> tuple[int, int] | None:
     """Of how many held-out rows the learner has how many right; in the units, and with the copies, that suit it best.
 
     Whoever learns by steps takes more of them where rows are repeated.
@@ -141,12 +141,12 @@ def _so_few(right: int, n: int, rate: float) -> float:
 def plain_target(case: Case) -> Finding:
     trainer = trainer_of(case)
     if count(trainer.x) < FEWEST:
-        return skipped(_("too few rows to split"))
+        return skipped(_("Too few rows to split."))
     if trainer.source.matrix is None or trainer.source.matrix.shape[1] != 1 or not np.std(trainer.source.matrix) > 0:
-        return skipped(_("the learner answers all rows alike"))
+        return skipped(_("The learner answers all rows alike."))
     followed = _followed(case, trainer, "plain_target")
     if followed is None:
-        return skipped(_("the learner does not answer standardised rows"))
+        return skipped(_("The learner does not answer standardised rows."))
     if followed.p_value < 1e-3:
         followed = _followed(case, trainer, "plain_target, again") or followed
     measures = {
@@ -154,13 +154,13 @@ def plain_target(case: Case) -> Finding:
         "rows": float(followed.rows), "p_value": followed.p_value,
     }  # fmt: skip
     said = _(
-        "answers to held-out rows correlate with a target that is a plain sum of the columns by {correlation}, and "
+        "Answers to held-out rows correlate with a target that is a plain sum of the columns by {correlation}, and "
         "spread {spread} times as far."
     ).format(correlation=number(measures["correlation"]), spread=number(measures["spread"]))
     if followed.p_value > 1e-3:
         return Finding(outcome="passed", message=said, measures=measures)
     return Finding(
-        outcome="failed", message=said, hint=_("Look first for: {catches}.").format(catches=plain_target.catches),
+        outcome="failed", message=said, hint=look_for(plain_target.catches),
         measures=measures, p_value=followed.p_value,
     )  # fmt: skip
 
@@ -222,9 +222,9 @@ def single_split(case: Case) -> Finding:
     trainer, families = trainer_of(case), case.subject.traits.families
     regression = is_regressor(case)
     if count(trainer.x) < FEWEST:
-        return skipped(_("too few rows to split"))
+        return skipped(_("Too few rows to split."))
     if regression and "boosting" in families:
-        return skipped(_("boosting comes near such a target, step by step"))
+        return skipped(_("Boosting comes near such a target, step by step."))
     rng = case.rng("single_split")
     names = numeric_columns(trainer.x)
     columns = [names[-1], names[0], *(names[j] for j in rng.choice(len(names), size=4))]
@@ -235,13 +235,13 @@ def single_split(case: Case) -> Finding:
         if wrong:
             return Finding(
                 outcome="failed",
-                message=_("split at one value of column {column}, {wrong} rows are answered wrongly.").format(
-                    column=name, wrong=share(wrong, n)
+                message=_("Split at one value of column {column}, {wrong} are answered wrongly.").format(
+                    column=name, wrong=rows_of(wrong, n)
                 ),
-                hint=_("Look first for: {catches}.").format(catches=single_split.catches),
+                hint=look_for(single_split.catches),
                 location=str(name), measures={"rows": float(n), "violations": float(wrong)},
             )  # fmt: skip
-    return passed(_("targets split at one value of one column are learnt without a mistake."), trainings=6.0)
+    return passed(_("Targets split at one value of one column are learnt without a mistake."), trainings=6.0)
 
 
 def _split_learnt(
@@ -284,7 +284,7 @@ def residuals(case: Case) -> Finding:
     y = trainer.y.astype(float)
     fitted = case.subject.ask(trainer.x, trainer.model).matrix
     if fitted is None or fitted.shape[1] != 1 or y.ndim > 1:
-        return skipped(_("answers are not one number a row"))
+        return skipped(_("Answers are not one number a row."))
     rest = y - fitted[:, 0]
     again = case.subject.ask(trainer.x, trainer.learn(trainer.x, rest, trainer.seed)).matrix
     spread = float(np.std(y)) or 1.0
@@ -293,18 +293,18 @@ def residuals(case: Case) -> Finding:
     limit = 1e-2 if "lasso" in case.subject.traits.families else 1e-6
     if size <= limit:
         return Finding(
-            outcome="passed", measures=measures, message=_("trained on its own residuals, it answers 0 up to rounding.")
+            outcome="passed", measures=measures, message=_("Trained on its own residuals, it answers 0 up to rounding.")
         )
     return Finding(
         outcome="failed", measures=measures,
-        message=_("trained on its own residuals, it answers up to {size} times the target's spread, where 0 is right.")
+        message=_("Trained on its own residuals, it answers up to {size} times the target's spread, where 0 is right.")
         .format(size=number(measures["answers"])),
-        hint=_("Look first for: {catches}.").format(catches=residuals.catches),
+        hint=look_for(residuals.catches),
     )  # fmt: skip
 
 
 @retrained(
-    says="With all rows of a class doubled, its odds are doubled, and nothing else changes.",
+    says="With the rows of each class repeated k times, its odds are k times as high, and nothing else changes.",
     catches="prior probabilities upside down, not normalised or left out",
     source="Saerens et al. 2002, Adjusting the outputs of a classifier to new a priori probabilities",
     needs=("classifier", "probabilities", "known classes"),
@@ -312,18 +312,26 @@ def residuals(case: Case) -> Finding:
     exact_for=("gaussian_bayes",),
     not_for=(*HIDDEN, "own_prior", "own_predict", "projected", *("standardised", "robust_scaled", "quantile_scaled")),
 )
-def calibration_shift(x: Any, y: Array, z: Any, rng: np.random.Generator) -> Retraining:
+def multiplied_odds(x: Any, y: Array, z: Any, rng: np.random.Generator) -> Retraining:
     kinds = np.unique(y)
-    k = int(rng.integers(len(kinds)))
-    more = np.flatnonzero(y == kinds[k])
+    times = rng.permutation(1 + np.arange(len(kinds)) % 3)
+    rows = np.repeat(np.arange(len(y)), times[np.searchsorted(kinds, y)])
 
     def expected(answers: Array) -> Array:
         if answers.dtype.kind != "f" or answers.ndim != 2 or answers.shape[1] != len(kinds):
             return answers
-        odds = answers * np.where(np.arange(len(kinds)) == k, 2.0, 1.0)
+        odds = answers * times
         return np.asarray(odds / odds.sum(axis=1, keepdims=True))
 
-    return Retraining(join(x, pick(x, more)), np.concatenate([y, y[more]]), expected=expected)
+    # On standardised columns: what is added to variances is a share of the largest, which repetitions change.
+    scaled = _standardised(x)
+    return Retraining(pick(scaled, rows), y[rows], scaled, expected, source=(scaled, y, None), asks_training=True)
+
+
+def _standardised(x: Any) -> Any:
+    return changed_columns(
+        x, {name: lambda values: (values - values.mean()) / (values.std() or 1.0) for name in numeric_columns(x)}
+    )
 
 
 DRAWN, ASKED, COLUMNS = 1500, 400, 4
@@ -350,7 +358,7 @@ def rows_of_its_law(case: Case) -> Finding:
         x, index, posterior = _drawn(case, len(kinds), case.rng(f"rows_of_its_law {draw}"))
         answers = _asked(case, trainer, (x[:DRAWN], kinds[index[:DRAWN]].astype(trainer.y.dtype)), x[DRAWN:])
         if answers is None or answers.labels is None:
-            return skipped(_("the learner does not answer rows of its law"))
+            return skipped(_("The learner does not answer rows of its law."))
         ordered = np.sort(posterior, axis=1)
         clear = ordered[:, -1] > 0.7  # nearer to a tie, a sample's means and variances decide
         given = as_classes(answers.labels, case, kinds)
@@ -360,19 +368,19 @@ def rows_of_its_law(case: Case) -> Finding:
             off.append(float(np.mean(np.abs(answers.matrix - posterior))))
     p_value = _so_few(n - wrong, n, 0.97)
     measures = {"wrong": float(wrong), "rows": float(n), "p_value": p_value}
-    said = _("of rows drawn from its law, whose answer is clear, {wrong} are answered otherwise").format(
+    said = _("Of rows drawn from its law, whose answer is clear, {wrong} are answered otherwise").format(
         wrong=share(wrong, n)
     )
     if off:
         measures["probabilities"] = float(f"{max(off):.4g}")
         said = _("{said}; probabilities are off by {off} on average").format(said=said, off=number(max(off)))
-        if min(off) > 0.05:  # ten times what so many rows leave to chance
+        if np.mean(off) > 0.05:  # ten times what so many rows leave to chance
             p_value = measures["p_value"] = min(p_value, 1e-9)
     if p_value > 1e-5:
         return Finding(outcome="passed", message=f"{said}.", measures=measures)
     return Finding(
         outcome="failed", message=f"{said}.", measures=measures, p_value=p_value,
-        hint=_("Look first for: {catches}.").format(catches=rows_of_its_law.catches),
+        hint=look_for(rows_of_its_law.catches),
     )  # fmt: skip
 
 

@@ -29,7 +29,8 @@ _FAMILIES = {
     "discriminant": ("LinearDiscriminantAnalysis",),
     "quadratic_discriminant": ("QuadraticDiscriminantAnalysis",),
     "least_squares": ("LinearRegression",),
-    "ridge": ("Ridge", "RidgeClassifier", "KernelRidge", "BayesianRidge"),
+    "ridge": ("Ridge", "RidgeClassifier", "BayesianRidge"),
+    "kernel_ridge": ("KernelRidge",),  # without an intercept
     "logistic": ("LogisticRegression",),
     "robust_linear": ("HuberRegressor", "QuantileRegressor", "PoissonRegressor", "GammaRegressor", "TweedieRegressor"),
     "lasso": ("Lasso", "ElasticNet", "Lars", "LassoLars"),
