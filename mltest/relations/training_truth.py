@@ -29,6 +29,8 @@ from mltest.relations.training_runs import as_classes
 APART = 8.0  # spreads of a column that lie between two classes
 LEARNT = 0.97  # the least share of such rows that a right learner has right
 SHARES_OF_ONE = (0.5, 0.25, 0.5, 0.25)  # of the rows that are of one of two classes, draw by draw
+# Tried one after another until one suits: standardised or not, and how often each row is repeated.
+SUITING = ((False, 1), (True, 1), (True, 30))
 FEWEST = 24  # rows to train on and to ask
 FOLLOWED = 0.5  # the least correlation of a right learner's answers with a target that is a plain sum
 NOTHING_LEARNT = ("dummy", "clusters", "outliers")
@@ -77,7 +79,7 @@ def _right_of(case: Case, trainer: Trainer, purpose: str) -> tuple[int, int] | N
     Whoever learns by steps takes more of them where rows are repeated.
     """
     found = []
-    for standardised, copies in ((False, 1), (True, 1), (True, 30)):
+    for standardised, copies in SUITING:
         rng = case.rng(purpose)
         counts = [_one_telling(case, trainer, rng, standardised, copies, share) for share in SHARES_OF_ONE]
         known = [pair for pair in counts if pair is not None]
@@ -187,7 +189,7 @@ class _Followed:
 
 def _followed(case: Case, trainer: Trainer, purpose: str) -> _Followed | None:
     found = []
-    for standardised in (False, True):
+    for standardised, copies in SUITING:
         rng = case.rng(purpose)
         rows = rng.permutation(count(trainer.x))
         x = pick(trainer.x, rows)
@@ -200,7 +202,8 @@ def _followed(case: Case, trainer: Trainer, purpose: str) -> _Followed | None:
         if standardised:
             x = changed_columns(x, {name: lambda _values, own=z[:, j]: own for j, name in enumerate(names)})
         seen = 2 * len(rows) // 3
-        answers = _asked(case, trainer, (pick(x, slice(0, seen)), target[:seen]), pick(x, slice(seen, None)))
+        shown = np.tile(np.arange(seen), copies)
+        answers = _asked(case, trainer, (pick(x, shown), target[shown]), pick(x, slice(seen, None)))
         if answers is not None and answers.matrix is not None and answers.matrix.shape[1] == 1:
             found.append(_Followed(target[seen:], answers.matrix[:, 0]))
             if found[-1].p_value > 1e-3:
