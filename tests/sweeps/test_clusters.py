@@ -10,7 +10,7 @@ import sys
 import textwrap
 import time
 from collections.abc import Iterator
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -60,6 +60,21 @@ def test_a_chunk_that_is_lost_is_done_again() -> None:
     executor = Losing()
     assert same(mltest.sweep(objective, SPACE, trials=4, executor=executor), mltest.sweep(objective, SPACE, trials=4))
     assert executor.asked == 13
+
+
+def hangs(settings: dict[str, Any], *, seed: int) -> Any:
+    if settings["units"] == 32:
+        time.sleep(6)
+    return objective(settings, seed=seed)
+
+
+def test_what_hangs_on_a_foreign_executor_is_given_up_and_what_waits_its_turn_is_not() -> None:
+    with ThreadPoolExecutor(1) as threads:  # all others wait behind
+        frame = mltest.sweep(
+            hangs, {"units": [32, 8, 16]}, sampler="grid", seeds=2, timeout=0.5, executor=threads
+        ).frame()  # fmt: skip
+    assert (frame[frame.units == 32].status == "timed out").all()
+    assert (frame[frame.units != 32].status == "finished").all()
 
 
 PROJECT = """
