@@ -182,7 +182,8 @@ def _between(z: Array, a: Array, b: Array, share: Array) -> Array:
 def distance(a: Answers, b: Answers) -> float:
     """How far two models are apart on the same rows: the mean difference of values in units of their spread, or the
     share of labels that differ."""
-    own, other = _values(a), _values(b)
+    scored = a.labels is not None or b.labels is not None
+    own, other = _values(a, scored), _values(b, scored)
     if own is not None and other is not None:
         if own.shape != other.shape:
             return float("inf")
@@ -195,10 +196,10 @@ def distance(a: Answers, b: Answers) -> float:
     return float(np.mean(a.labels.astype(str) != b.labels.astype(str)))
 
 
-def _values(answers: Answers) -> Array | None:
+def _values(answers: Answers, scored: bool) -> Array | None:
     """The values that count: of a score a class only how they lie to each other, for what all share decides nothing."""
     values = answers.matrix
-    if values is None or answers.labels is None or values.shape[1] < 2 or not np.isfinite(values).all():
+    if values is None or not scored or values.shape[1] < 2 or not np.isfinite(values).all():
         return values
     return np.asarray(values - values.mean(axis=1, keepdims=True))
 
