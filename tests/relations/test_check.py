@@ -124,3 +124,11 @@ def test_a_missing_value_is_neither_less_nor_more() -> None:
     assert run["monotonic"].passed, run["monotonic"].message
     assert mltest.check_relations(predict, table, declared={"decreasing": ["income"]})["monotonic"].outcome == "failed"
     assert "increasing=[…]" in mltest.check_relations(predict, table)["monotonic"].message
+
+
+def test_what_a_model_warns_of_rows_that_nobody_passed_is_no_news() -> None:
+    def predict(rows: Any) -> Any:  # warns of zeros, and is right about them
+        return np.where(rows[:, 0] == 0, 0.0, np.sign(rows[:, 0]) / np.abs(rows[:, 0])) > 0
+
+    run = mltest.check_relations(predict, np.random.default_rng(0).normal(size=(40, 2)))
+    assert run["finite_output"].passed, run["finite_output"].message
