@@ -1,9 +1,10 @@
 """How long does a full gradient check take beside torch.autograd.gradcheck, and what does each of them see?
 
 Same net, same data, float64, one thread, one run: rounds alternate between the peers, and the medians of processor time
-are compared as ratios. What each sees is asked with three faults in the middle layer's weight gradient.
+are compared as ratios. Beside them stands how many of eight faults in the middle layer's backward pass each sees, in
+each net, and which.
 
-    python -m benchmarks.gradients            # all nets; slow gradcheck up to 7,000 parameters
+    python -m benchmarks.gradients            # all nets; slow gradcheck timed up to 8,000 parameters
     python -m benchmarks.gradients --quick    # the three smallest
 """
 
@@ -22,7 +23,8 @@ from torch import nn
 
 import mltest
 
-SLOW_UP_TO = 8000  # parameters; slow gradcheck needs two passes for each
+# Parameters up to which slow gradcheck is timed, and asked about every fault: it needs two passes for each parameter.
+SLOW_UP_TO, SLOW_SEES_UP_TO = 8000, 1000
 
 
 @dataclass(frozen=True)
@@ -74,17 +76,33 @@ class _Product(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, upstream: Any) -> Any:
         x, weight = ctx.saved_tensors
-        gradient = upstream.T @ x
-        if ctx.fault == "0.01 % too large":
-            gradient = gradient * 1.0001
-        elif ctx.fault == "one element 0.1 % wrong":
-            gradient[0, 0] *= 1.001
-        elif ctx.fault == "one row missing":
-            gradient[-1] = 0
-        return upstream @ weight, gradient, upstream.sum(0), None
+        gradients = {"x": upstream @ weight, "weight": upstream.T @ x, "bias": upstream.sum(0)}
+        block, change = FAULTS[ctx.fault]
+        gradients[block] = change(gradients[block])
+        return gradients["x"], gradients["weight"], gradients["bias"], None
 
 
-FAULTS = ("0.01 % too large", "one element 0.1 % wrong", "one row missing")
+def _times(factor: float, *place: Any) -> Callable[[Any], Any]:
+    """Multiplies one place of a gradient."""
+
+    def change(gradient: Any) -> Any:
+        gradient = gradient.clone()
+        gradient[place] *= factor
+        return gradient
+
+    return change
+
+
+FAULTS: dict[str, tuple[str, Callable[[Any], Any]]] = {
+    "weight 0.01 % too large": ("weight", lambda g: g * 1.0001),
+    "one element 0.1 % too large": ("weight", _times(1.001, 0, 0)),
+    "one row of the weight missing": ("weight", _times(0.0, -1)),
+    "columns of the weight shifted": ("weight", lambda g: g.roll(1, 1)),
+    "sign of the bias": ("bias", lambda g: -g),
+    "bias averaged, not summed": ("bias", lambda g: g / 32),
+    "input gradient 1 % too small": ("x", lambda g: g * 0.99),
+    "input gradient clipped": ("x", lambda g: g.clamp(-0.005, 0.005)),
+}
 
 
 def with_mltest(net: Net, fault: str = "", *, search: bool = True) -> bool:
@@ -115,13 +133,21 @@ def alternate(run: dict[str, Callable[[], Any]], rounds: int) -> dict[str, float
     return {name: float(np.median(taken)) for name, taken in times.items()}
 
 
+def seen(net: Net, peers: dict[str, Callable[[Net, str], bool]]) -> dict[str, dict[str, bool]]:
+    """By peer and fault: whether it is seen."""
+    return {peer: {fault: check(net, fault) for fault in FAULTS} for peer, check in peers.items()}
+
+
 def main() -> None:
     torch.set_num_threads(1)
     warnings.simplefilter("ignore")
     nets = NETS[:3] if "--quick" in sys.argv else NETS
-    print(f"{'net':18}{'parameters':>11}{'mltest':>9}{'/ fast':>8}{'no search / fast':>18}{'slow / no search':>18}")
+    heads = ("parameters", "search", "/ fast", "plain / fast", "slow / plain", "sees: search", "fast", "slow")
+    print(f"{'net':18}" + "".join(f"{head:>14}" for head in heads))
+    tables = []
     for net in nets:
         parameters = sum(p.numel() for p in net.build()[0].parameters())
+        small = parameters <= SLOW_UP_TO
         peers: dict[str, Callable[[], Any]] = {
             "search": lambda net=net: with_mltest(net),
             "plain": lambda net=net: with_mltest(net, search=False),
@@ -130,20 +156,24 @@ def main() -> None:
         for call in peers.values():
             call()
         taken = alternate(peers, net.rounds)
-        slow = ""
-        if parameters <= SLOW_UP_TO:
-            once = alternate({"slow": lambda net=net: with_gradcheck(net, fast=False)}, 1)["slow"]
-            slow = f"{once / taken['plain']:.0f}"
-        print(
-            f"{net.name:18}{parameters:>11,}{taken['search']:>8.2f}s{taken['search'] / taken['fast']:>8.2f}"
-            f"{taken['plain'] / taken['fast']:>18.2f}{slow:>18}",
-            flush=True,
-        )
-    net = NETS[1]
-    print(f"\nseen in '{net.name}':{'mltest':>22}{'gradcheck fast':>16}{'gradcheck slow':>16}")
+        slow = alternate({"slow": lambda net=net: with_gradcheck(net, fast=False)}, 1)["slow"] if small else np.nan
+        checks: dict[str, Callable[[Net, str], bool]] = {
+            "search": with_mltest,
+            "fast": lambda net, fault: with_gradcheck(net, fault, fast=True),
+        }
+        if parameters <= SLOW_SEES_UP_TO:
+            checks["slow"] = lambda net, fault: with_gradcheck(net, fault, fast=False)
+        tables.append(seen(net, checks))
+        counts = [f"{sum(row.values())} of {len(row)}" for row in tables[-1].values()]
+        cells = (
+            f"{parameters:,}", f"{taken['search']:.3f} s", f"{taken['search'] / taken['fast']:.2f}",
+            f"{taken['plain'] / taken['fast']:.2f}", f"{slow / taken['plain']:.0f}" if small else "", *counts,
+        )  # fmt: skip
+        print(f"{net.name:18}" + "".join(f"{cell:>14}" for cell in cells), flush=True)
+    print(f"\n{'seen in so many nets':32}" + "".join(f"{peer:>14}" for peer in ("search", "fast", "slow")))
     for fault in FAULTS:
-        seen = (with_mltest(net, fault), with_gradcheck(net, fault, fast=True), with_gradcheck(net, fault, fast=False))
-        print(f"{fault:32}" + "".join(f"{'yes' if one else 'no':>15}" for one in seen))
+        rows = [[table[peer][fault] for table in tables if peer in table] for peer in ("search", "fast", "slow")]
+        print(f"{fault:32}" + "".join(f"{sum(row):>9} of {len(row)}" for row in rows))
 
 
 if __name__ == "__main__":

@@ -157,7 +157,10 @@ class CallableWhole(Differentiable):
         for name in self.values:
             key = self._keys[name]
             if key not in answer or answer[key] is None:
-                raise InvalidInput(f"model: no gradient for {name!r}; it returned {', '.join(map(str, answer))}.")
+                given = ", ".join(map(str, answer)) or "an empty mapping"
+                raise InvalidInput(
+                    f"model: no gradient for {name!r}; it returned {given}. Return one for each parameter."
+                )
             gradient = np.array(answer[key])  # a copy: the callable may use its buffers again
             if gradient.shape != self.values[name].shape:
                 raise InvalidInput(

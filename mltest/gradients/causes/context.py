@@ -27,7 +27,8 @@ def no_slope(case: Case) -> Fit | None:
 
 def other_slope(case: Case) -> Fit | None:
     """Each number has its own slope, and it is not the right one."""
-    if case.elementwise_shape and acts_elementwise(case):
+    size = case.value.size
+    if case.is_input and size > 1 and case.upstream.size % size == 0 and acts_elementwise(case):
         return Fit("missing_derivative", _("the slope in it is another function's"))
     return None
 
@@ -64,14 +65,17 @@ def _inputs(case: Case) -> Iterator[Array]:
 
 
 def acts_elementwise(case: Case) -> bool:
-    """Each output depends on the input at its own place alone: moving every other input moves no other output."""
+    """Each output depends on the input at its own place alone: moving every other input moves no other output.
+
+    Of several outputs of the block's shape (a cell's state and its answer) it holds for all.
+    """
     bench, value = case.bench, case.value
     moved = np.array(value)
     half = np.random.default_rng(1).random(value.size) < 0.5  # no regular pattern: it could follow an axis
     shaken = np.where(half.reshape(value.shape), value * 1.01 + 0.01, value).astype(value.dtype)
     moved[...] = shaken
-    change = (bench.forward({**bench.values, case.block: moved}) - bench.centre).reshape(-1)
-    return not np.any(change[~half]) and bool(np.any(change[half]))
+    change = (bench.forward({**bench.values, case.block: moved}) - bench.centre).reshape(-1, value.size)
+    return not np.any(change[:, ~half]) and bool(np.any(change[:, half]))
 
 
 def wrong_axis(case: Case) -> Fit | None:

@@ -51,6 +51,7 @@ def adapt(
             raise InvalidInput("model is a population of networks. Check one: take one member of each parameter.")
         rows = network.inputs(parameters, x)
         network.answers(y, rows, parameters)
+        network.scores(parameters, rows)  # the layers say themselves what does not fit
     except (rn.errors.InvalidShape, rn.errors.InvalidData) as error:
         raise InvalidInput(f"check_gradients: {error}") from error
     return ReferenceProblem(network, parameters, rows, y, only=only, seed=seed)
