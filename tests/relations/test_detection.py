@@ -152,7 +152,7 @@ def name(asked: Asked) -> str:
     return f"{asked.relation}-{type(asked.x).__name__}"
 
 
-@pytest.mark.parametrize("asked", CASES, ids=name)
+@pytest.mark.parametrize("asked", CASES[::3], ids=name)  # the others in the long test
 def test_one_odd_row_of_two_hundred_is_found_within_two_thousand_rows(asked: Asked) -> None:
     assert found(asked, seed=1)
 
