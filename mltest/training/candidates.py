@@ -11,6 +11,7 @@ from mltest.training.case import Case
 from mltest.training.interventions import Candidate
 from mltest.training.signs import explodes
 
+SMALL = 3e-3  # updates over the weights that are small for any optimiser
 HEAVY_DROPOUT, HEAVY_DECAY, SHRUNK = 0.6, 0.05, 0.7
 
 
@@ -54,6 +55,9 @@ def rates(case: Case) -> list[Candidate]:
         # Adaptive optimisers train well at larger first updates; a run that explodes may need far smaller ones.
         milder, further = _rate(min(10 * lower, 0.1), "learning_rate_high"), _rate(lower / 30, "learning_rate_high")
         return [down, further, milder] if seen.non_finite is not None or explodes(case) else [down, milder, further]
+    if largest is not None and largest < SMALL and not signals.rises(seen):
+        # The layer that moves most may be small beside the others, and a schedule may keep the rate down for long.
+        return [up, _rate(30 * higher, "learning_rate_low"), down]
     return [down, up] if signals.rises(seen) or (largest is not None and largest > 0.03) else [up, down]
 
 

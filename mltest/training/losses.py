@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from scipy import stats
 
 from mltest.errors import InvalidInput, UnreadableFile
 from mltest.evidence import Curve, Curves, Evidence, Marker
@@ -17,6 +16,7 @@ from mltest.language import translate as _
 from mltest.models.observing import Array
 from mltest.results import Result, Run
 from mltest.training.causes import CAUSES
+from mltest.training.course import slope_of, swing_of
 
 TRAIN = ("loss", "train_loss", "training_loss", "train/loss", "train")
 VALIDATION = ("validation_loss", "val_loss", "valid_loss", "test_loss", "val/loss", "validation", "valid", "val")
@@ -101,37 +101,30 @@ def _finite(train: Array) -> Judged:
 
 
 def _decrease(train: Array) -> Judged:
-    """Theil–Sen's slope with its interval: a loss that does not fall, or that rises."""
-    finite = np.flatnonzero(np.isfinite(train))
-    if len(finite) < FEWEST:
+    """A loss that does not fall, or that rises."""
+    found = slope_of(train)
+    if found is None:
         return "learning", "skipped", _("Fewer than five losses are finite."), (), {}
-    values = train[finite]
-    slope, _intercept, low, high = stats.theilslopes(values, finite)
-    measures = {"slope": float(slope), "low": float(low), "high": float(high)}
-    fell = float(values[0] - values[len(values) // 3 :].mean())
-    scale = max(abs(float(values[0])), 1e-12)
-    places = {"slope": number(float(slope)), "low": number(float(low)), "high": number(float(high))}
-    if low > 0 and values[-1] > values[0]:
+    places = {"slope": number(found.slope), "low": number(found.low), "high": number(found.high)}
+    if found.rises:
         message = _("The training loss rises by {slope} a row ({low} … {high}).").format(**places)
-        return "learning", "failed", message, ("loss_sign", "learning_rate_high", "exploding_gradient"), measures
-    if high >= 0 and fell < 0.02 * scale:
+        return "learning", "failed", message, ("loss_sign", "learning_rate_high", "exploding_gradient"), found.measures
+    if found.stays:
         message = _("The training loss does not fall: its slope is {slope} a row ({low} … {high}).").format(**places)
-        return "learning", "inconclusive", message, ("learning_rate_low", "learning_rate_high", "dead_relu"), measures
-    return "learning", "passed", _("The training loss falls."), (), measures
+        causes = ("learning_rate_low", "learning_rate_high", "dead_relu")
+        return "learning", "inconclusive", message, causes, found.measures
+    return "learning", "passed", _("The training loss falls."), (), found.measures
 
 
 def _oscillation(train: Array) -> Judged:
-    changes = np.diff(train[np.isfinite(train)])
-    if len(changes) < 10 or changes.std() == 0:
+    found = swing_of(train)
+    if found is None:
         return "oscillation", "skipped", _("There are too few losses."), (), {}
-    lag = float(np.corrcoef(changes[1:], changes[:-1])[0, 1])
-    rough = float(np.abs(changes).sum() / max(np.ptp(train[np.isfinite(train)]), 1e-300))
-    measures = {"lag_one_correlation": lag, "path_over_range": rough}
-    if lag < -0.6 and rough > 0.5 * len(changes):
+    if found.there:
         message = _("The training loss swings from row to row: its changes correlate by {lag} with the ones "
-                    "before.").format(lag=number(lag))  # fmt: skip
-        return "oscillation", "inconclusive", message, ("learning_rate_high",), measures
-    return "oscillation", "passed", _("The training loss does not swing."), (), measures
+                    "before.").format(lag=number(found.lag))  # fmt: skip
+        return "oscillation", "inconclusive", message, ("learning_rate_high",), found.measures
+    return "oscillation", "passed", _("The training loss does not swing."), (), found.measures
 
 
 def _overfit(train: Array, validation: Array | None) -> Judged:

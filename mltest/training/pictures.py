@@ -9,6 +9,7 @@ import numpy as np
 from mltest.evidence import Bars, Curve, Curves, Evidence, Grid, Marker
 from mltest.language import translate as _
 from mltest.models.observing import Array, Observed
+from mltest.training import signals
 from mltest.training.case import Case
 from mltest.training.symptom import Symptom, Verdict
 
@@ -21,9 +22,11 @@ def pictures(symptom: Symptom, verdict: Verdict, case: Case) -> tuple[Evidence, 
     """Pictures for a finding; the result on learning carries the curves of every run."""
     found: list[Evidence] = []
     if verdict.outcome in ("failed", "inconclusive") or symptom.id == "learning":
-        found += [picture for picture in (losses(case.observed), scores(case.observed)) if picture is not None]
+        moment = moment_of(symptom.id, case.observed) if verdict.outcome in ("failed", "inconclusive") else None
+        found += [picture for picture in (losses(case.observed, moment), scores(case.observed)) if picture is not None]
     if verdict.outcome in ("failed", "inconclusive") and symptom.id in LAYERED:
         found += [picture for picture in (gradients(case.observed), updates(case.observed)) if picture is not None]
+        found += [picture for picture in (dead_shares(case.observed),) if picture is not None]
         found += histograms(case.observed, verdict.location)
     return tuple(found)
 
@@ -32,18 +35,34 @@ def rounded(values: Sequence[float] | Array) -> tuple[float, ...]:
     return tuple(float(f"{value:.6g}") for value in values)
 
 
-def losses(observed: Observed) -> Curves | None:
-    """The loss of each step, thinned, with a marker where a value was not finite."""
+def moment_of(check: str, observed: Observed) -> tuple[int, str] | None:
+    """The step at which a finding first shows, counted from 1, with words for it; None where it has no moment."""
+    if observed.non_finite is not None:
+        return observed.non_finite.step, _("not finite")
+    steps = len(observed.losses)
+    seen = signals.saturated_layer(observed) if check == "saturation" else None
+    if check in ("dead_units", "learning_rate_high", "initialisation"):
+        seen = signals.dead_layer(observed)
+    if seen is not None and steps:
+        step = {"start": 1, "epoch 1": -(-steps // max(len(observed.epochs), 1))}.get(seen.when, steps)
+        return step, _("first seen")
+    if check == "overfit":
+        held = [epoch.validation_loss for epoch in observed.epochs]
+        if held and np.isfinite(held).all():
+            return max(1, round(steps * (int(np.argmin(held)) + 1) / len(held))), _("lowest validation loss")
+    return None
+
+
+def losses(observed: Observed, moment: tuple[int, str] | None = None) -> Curves | None:
+    """The loss of each step, thinned, with a marker at the moment of the finding."""
     values = np.asarray(observed.losses, dtype=float)
     finite = np.flatnonzero(np.isfinite(values))
     if not len(finite):
         return None
     chosen = finite[np.linspace(0, len(finite) - 1, min(MOST_POINTS, len(finite))).astype(int)]
-    markers = []
-    if observed.non_finite is not None:
-        markers.append(Marker(x=float(observed.non_finite.step), text=_("not finite")))
+    markers = (Marker(x=float(moment[0]), text=moment[1]),) if moment is not None else ()
     return Curves(
-        title=_("Training loss by step"), x_label=_("step"), y_label=_("loss"), markers=tuple(markers),
+        title=_("Training loss by step"), x_label=_("step"), y_label=_("loss"), markers=markers,
         curves=(Curve(name=_("training"), x=rounded(chosen + 1), y=rounded(values[chosen])),),
         note="" if len(chosen) == len(values) else _("{shown} of {all} steps").format(
             shown=len(chosen), all=len(values)),
@@ -85,6 +104,22 @@ def _by_layer(observed: Observed, field: str, title: str, label: str) -> Grid | 
     return Grid(
         title=title, rows=names, columns=tuple(str(step.step + 1) for step in steps), x_label=_("step"),
         y_label=_("layer"), value_label=label, values=tuple(rounded(np.round(row, 3)) for row in values),
+    )  # fmt: skip
+
+
+def dead_shares(observed: Observed) -> Grid | None:
+    """The share of units that never fire, layers × moments."""
+    by_moment = [
+        {seen.layer: seen.dead / max(seen.units, 1) for seen in moment.activations if seen.activation == "relu"}
+        for moment in observed.moments
+    ]
+    names = tuple(dict.fromkeys(name for shares in by_moment for name in shares))[:MOST_CELLS]
+    if not names or len(by_moment) < 2:
+        return None
+    return Grid(
+        title=_("Units that never fire, layers × moments"), rows=names, y_label=_("layer"),
+        columns=tuple(moment.when for moment in observed.moments), x_label=_("moment"), value_label=_("share of units"),
+        values=tuple(rounded([shares.get(name, 0.0) for shares in by_moment]) for name in names),
     )  # fmt: skip
 
 

@@ -6,6 +6,7 @@ from mltest.training.symptom import Symptom
 from mltest.training.symptoms import (
     data,
     ending,
+    falling,
     flow,
     gradients,
     labels,
@@ -58,6 +59,8 @@ SYMPTOMS: tuple[Symptom, ...] = (
     settings.RateLow(),
     settings.Regularisation(),
     settings.Capacity(),
+    falling.Decrease(),
+    falling.Oscillation(),
     ending.ClassNeverPredicted(),
     ending.Overfit(),
     ending.Learning(),

@@ -119,9 +119,11 @@ def _overfitting(standing: Standing, epochs: list[EpochSeen]) -> Overfitting:
     fell = best - standing.score > max(0.04, 2 * noise) or standing.poor
     beyond = gap > max(0.2, 4 * noise) and standing.learnable
     rose = early and (rise > 2.5 or (rise > 2 and fell))
-    # A gap alone is usual on few rows: then more than half of what the reference gains must be lost.
+    # A gap alone is usual on few rows: then more than half of what the reference gains must be lost, and where the
+    # validation loss is known it must not be at its lowest still.
     gained, lost = standing.score - standing.chance, standing.reference - standing.chance
-    by_heart = standing.poor and gap > 0.3 and standing.train_score > standing.reference and gained < 0.5 * lost
+    by_heart = standing.poor and gap > max(0.3, 5 * noise) and standing.train_score > standing.reference
+    by_heart = by_heart and gained < 0.5 * lost and not rise < 1.1
     # Values explained to the last hundredth are explained with their noise, be the task as hard as it may.
     by_rote = standing.task == "regression" and standing.train_score > 0.99 and gap > 0.5
     return Overfitting(
