@@ -59,7 +59,7 @@ class Scores:
 class Noise:
     """Means of the settings, (settings,), and draws of their error, (draws, settings), with its plain size.
 
-    `normal` (draws, settings) are draws as if the variances were known, without what is common to all settings.
+    `normal` (draws, settings) are draws with the size that is expected, without what is common to all settings.
 
     `row`, `seed` and `both` are the three components of a mean's variance, (settings,): rows, seeds, and what is
     left; `common` is what a seed does to all settings alike, which no difference shows. `row_pairs` and `pair_errors`
@@ -106,15 +106,17 @@ def noise_of(scores: Scores, *, seed: int, draws: int = DRAWS) -> Noise:
     # Runs whose training rows overlap are worth fewer than they are (Nadeau & Bengio 2003).
     worth = 1 / (1 / counts + scores.overlap)
     seeds = np.maximum(expected * moderated.variances - known, 0.0) / worth
+    variances = np.maximum(possible - known, 0.0) / worth
     unit = rng.standard_normal(possible.shape)
-    seed_draws = unit * np.sqrt(np.maximum(possible - known, 0.0) / worth)
+    seed_draws = unit * np.sqrt(variances)
+    luck = np.sqrt(variances).mean(axis=0) * np.sqrt(worth / counts)  # expected, without what overlap might add
     common, common_draws = _common_noise(shared, residual, scores.overlap, draws, rng)
     both = np.minimum(interaction / (n_examples * counts), row_and_both)
     row_pairs = np.maximum(row_and_both[:, None] + row_and_both[None, :] - 2 * covariance, 0.0)
     return Noise(
         means,
         rows + seed_draws + common_draws,
-        rows_normal + unit * np.sqrt(seeds * worth / counts),  # what overlap might add is luck of none
+        rows_normal + unit * luck,
         row_pairs,
         np.sqrt(row_pairs + _tails(seed_draws)),
         row=row_and_both - both,

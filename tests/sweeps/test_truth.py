@@ -13,12 +13,12 @@ import pytest
 
 from tests.sweeps.truth import Counts, judged, simulation, simulations
 
-NAMES = [one.name for one in simulations()]
+# Of 500 lognormal spreads the widest are tenfold and skewed: all three seeds may be lucky. docs/sweeps.md says so.
+NAMES = [one.name for one in simulations() if one.name != "500 equal, lognormal seed noise"]
 EQUAL = [name for name in NAMES if " equal" in name]
 OFTEN = [pytest.param(0.04, id="some"), pytest.param(1.0, id="many", marks=pytest.mark.long)]
 SLOW = ("500", "sweep")  # by default they are only run once in all
 ALLOWED = {"12 equal, 5 folds": 0.07}
-LOGNORMAL_BIAS = 0.012
 
 
 @cache
@@ -75,8 +75,7 @@ def test_a_better_setting_often_stands_alone(name: str, share: float, often: flo
 def test_the_reported_score_is_right_on_average_and_its_interval_holds(name: str, often: float) -> None:
     found = counted(name, often)
     noise = 3.1 * found.bias_error
-    highest = LOGNORMAL_BIAS if "lognormal" in name else 0.003
-    assert -0.006 - noise < found.bias < highest + noise
+    assert -0.006 - noise < found.bias < 0.003 + noise
     assert found.covered >= lower(0.95, found.runs) * found.runs
 
 
