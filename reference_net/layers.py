@@ -88,6 +88,10 @@ class Flatten(Layer):
 
     stem: ClassVar[str] = "flatten"
 
+    def __post_init__(self) -> None:
+        whole("Flatten", 1, **{f"shape[{place}]": size for place, size in enumerate(self.shape)})
+        object.__setattr__(self, "shape", tuple(self.shape))
+
     @property
     def natural_rank(self) -> int | None:  # type: ignore[override]
         return 1 + len(self.shape)

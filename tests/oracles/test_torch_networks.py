@@ -50,7 +50,7 @@ def images(rng: np.random.Generator) -> tuple[list[rn.Layer], tuple[int, ...]]:
     channels, side = int(rng.integers(1, 3)), int(rng.integers(7, 10))
     shape, layers = (channels, side, side), [] if rng.random() < 0.7 else [rn.BatchNorm(channels)]
     for _ in range(int(rng.integers(1, 3))):
-        filters, kernel = int(rng.integers(1, 4)), int(rng.integers(1, 4))
+        filters, kernel = int(rng.integers(1, 4)), min(int(rng.integers(1, 4)), side)
         stride, padding = int(rng.integers(1, 3)), int(rng.integers(0, 3))
         layers += [rn.Conv2D(channels, filters, kernel, stride, padding)]
         side = (side + 2 * padding - kernel) // stride + 1

@@ -301,6 +301,7 @@ def test_parameters_that_do_not_fit_are_named() -> None:
         (lambda: rn.Network((), rn.MeanSquaredError()), "no layers"),
         (lambda: rn.Network((rn.Conv2D(1, 8), rn.BatchNorm(8), rn.Dense(8, 2)), rn.MeanSquaredError()), "give images"),
         (lambda: rn.Network((rn.Dense(3, 8), rn.Conv2D(1, 8)), rn.MeanSquaredError()), "conv1 takes images"),
+        (lambda: rn.Flatten((3, 0, 2)), r"Flatten: shape\[1\] is 0"),
         (lambda: rn.BatchNorm(8, rank=3), "BatchNorm: rank is 3"),
         (lambda: rn.BatchNorm(8, epsilon=[1, 2]), r"BatchNorm: epsilon is \[1, 2\]"),
         (lambda: rn.Network((rn.Conv2D(1, 8), rn.ReLU()), rn.MeanSquaredError()), "relu1 gives images, not scores"),
