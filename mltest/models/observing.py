@@ -203,7 +203,7 @@ class Observed:
     foreign: int = 0  # parameters of the optimiser that are not the model's
     stray: tuple[str, ...] = ()  # parameters in the output's graph that neither the model nor an optimiser holds
     penalised: bool = False  # the loss depends on parameters beside the output
-    odd_norms: tuple[str, ...] = ()  # normalisations whose initial shift silences or saturates what follows
+    odd_norms: tuple[str, ...] = ()  # normalisations that start with a shift of several spreads, or with no gain
     frozen_held: tuple[str, ...] | None = None
     frozen: tuple[str, ...] = ()
     unused: tuple[str, ...] | None = None  # trainable parameters of modules that are never called
@@ -211,6 +211,7 @@ class Observed:
     cut_after: str = ""  # the layer nearest the output that gets none
     ascends: bool = False  # the optimiser goes up the gradient
     affine: bool | None = None
+    linear_by_name: bool = False  # the activation was chosen as none, which may be meant
     symmetric: tuple[str, ...] | None = None  # hidden layers whose units start equal and get equal gradients
     evaluating_in_step: tuple[str, ...] | None = None  # dropout and normalisation in evaluation mode in a step
     training_in_predict: tuple[str, ...] | None = None

@@ -146,7 +146,8 @@ class _Fit:
         observed.losses = losses
         observed.rates = [float(estimator.learning_rate_init)] * len(losses)
         observed.weight_decay = float(estimator.alpha)
-        observed.affine = estimator.activation == "identity" and len(estimator.coefs_) > 1
+        observed.linear_by_name = estimator.activation == "identity"
+        observed.affine = observed.linear_by_name and len(estimator.coefs_) > 1
         observed.layers = tuple(
             WeightLayer(name=f"layer{i + 1}", kind="dense", units=w.shape[1], inputs=w.shape[0], scale=1.0)
             for i, w in enumerate(estimator.coefs_)

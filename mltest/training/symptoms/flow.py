@@ -64,7 +64,7 @@ class Initialisation(StatisticalSymptom):
     def words(self, case: Case) -> str:
         odd = signals.odd_start(case.observed)
         if case.observed.odd_norms:
-            return _("Normalisation {layer!r} starts with a shift of more than three spreads.").format(
+            return _("Normalisation {layer!r} starts with a shift of more than three spreads, or with no gain.").format(
                 layer=case.observed.odd_norms[0]
             )
         if odd is None:

@@ -173,6 +173,8 @@ class NoNonlinearity(Symptom):
             return self.skips(_("There are fewer than two layers with weights, or the input is no array of floats."))
         if not seen.affine:
             return self.passes(_(self.says))
+        if seen.linear_by_name and not (case.standing is not None and case.standing.poor):
+            return self.passes(_("The model is linear by choice, and learns what the references do."))
         names = tuple(layer.name for layer in seen.layers)
         narrowest = min(layer.units for layer in seen.layers[:-1])
         if 0 < narrowest < min(seen.layers[0].inputs, seen.layers[-1].units):
