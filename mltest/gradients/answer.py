@@ -21,10 +21,10 @@ TOO_WIDE = 0.1
 # The gradient of a loss that is certain and right may be 1e-44: no derivative tells that from zero, and nobody need.
 NEXT_TO_NOTHING = 1e-9
 
-# From the bar of one direction to what is seen with probability 0.999, by accident of rounding alone missed. Of a block
-# that is too large by a factor every direction shows at least a quarter (it is turned so), and of one element at least
-# half; three bars are asked for.
-IN_A_BLOCK, IN_AN_ELEMENT = 15.0, 10.0
+# From the bar of one direction to what is seen with probability 0.999. Of a block that is too large by a factor every
+# direction shows at least a quarter (it is turned so); an element moves by half of its scale or more, and its scale is
+# at least a tenth of its column's. Three bars are asked for, each up to three times as wide as a glance's.
+IN_A_BLOCK, IN_AN_ELEMENT = 40.0, 300.0
 
 HINTS = {
     "sign": _("Look first for a minus in the backward pass that the forward pass does not have."),
