@@ -22,4 +22,6 @@ def test_the_sample_shows_the_planted_faults_and_nothing_else_failing() -> None:
     run = Run.load(SAMPLE / "run.json")
     failed = {result.check for result in run if result.outcome in ("failed", "error")}
     assert failed == {"gradients", "batch_size", "symmetric_start"}
-    assert (SAMPLE / "index.html").stat().st_size < 600_000
+    assert (
+        SAMPLE / "index.html"
+    ).stat().st_size < 800_000  # most of its 614 checks are lines that say why nothing was judged
