@@ -180,10 +180,17 @@ class ClassNeverPredicted(Symptom):
                     "simple score ranks {told} % of the pairs with another row rightly.").format(
             label=label, share=number(100 * measures["share"]), name=standing.reference_name,
             found=number(100 * measures["reference_recall"]), told=number(100 * measures["ranked"]))  # fmt: skip
-        if again is None or again[1].answers is None or np.any(again[1].answers == label):
+        if again is None or again[1].answers is None or finds(again[1], label):
             return self.doubts(message + " " + not_confirmed(again is not None), measures=measures)
+        if any(trial.mends and finds(trial.standing, label) for trial in case.interventions.trials):
+            return self.doubts(message + " " + _("With another learning rate it is predicted."), measures=measures)
         return self.fails(message + " " + _("With another seed it is so too."), location=str(label), certain=False,
                           measures=measures)  # fmt: skip
+
+
+def finds(standing: Standing | None, label: object) -> bool:
+    """Whether a run answers with this class at all."""
+    return standing is not None and standing.answers is not None and bool(np.any(standing.answers == label))
 
 
 def _told_apart(yard: Yardstick, truth: Array, label: object) -> float:
