@@ -167,7 +167,9 @@ class ClassNeverPredicted(Symptom):
             told = _told_apart(yard, truth, label)
             rare = part < RARE / len(labels)
             findable = (
-                count >= 5 and part < 0.5 / len(labels) and (found >= 0.3 or told > (APART_RARE if rare else APART))
+                count >= 5
+                and part < 0.5 / len(labels)
+                and ((found >= 0.3 and found * count >= 5) or told > (APART_RARE if rare else APART))
             )
             if findable and not np.any(standing.answers[truth == label] == label):
                 return self._missed(case, label, {"share": float(part), "reference_recall": found, "ranked": told})
@@ -182,8 +184,8 @@ class ClassNeverPredicted(Symptom):
             found=number(100 * measures["reference_recall"]), told=number(100 * measures["ranked"]))  # fmt: skip
         if again is None or again[1].answers is None or finds(again[1], label):
             return self.doubts(message + " " + not_confirmed(again is not None), measures=measures)
-        if any(trial.mends and finds(trial.standing, label) for trial in case.interventions.trials):
-            return self.doubts(message + " " + _("With another learning rate it is predicted."), measures=measures)
+        if any(finds(trial.standing, label) for trial in case.interventions.trials):
+            return self.doubts(message + " " + _("With other settings it is predicted."), measures=measures)
         return self.fails(message + " " + _("With another seed it is so too."), location=str(label), certain=False,
                           measures=measures)  # fmt: skip
 
