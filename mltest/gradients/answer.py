@@ -12,7 +12,7 @@ from mltest.gradients.causes.case import Fit
 from mltest.gradients.evidence import evidence_of
 from mltest.gradients.examine import Wrong
 from mltest.gradients.survey import Found, Layer
-from mltest.language import number, plural, with_error
+from mltest.language import noted, number, plural, with_error
 from mltest.language import translate as _
 from mltest.results import Power, Result
 
@@ -27,26 +27,28 @@ NEXT_TO_NOTHING = 1e-9
 IN_A_BLOCK, IN_AN_ELEMENT = 40.0, 300.0
 
 HINTS = {
-    "sign": _("Look first for a minus in the backward pass that the forward pass does not have."),
-    "constant_factor": _("Look first for a mean where the loss sums, a forgotten ½, or a scale of one pass alone."),
-    "transposed": _("Look first at the order of the two factors of the matrix product in the backward pass."),
-    "shifted_index": _("Look first at slices that are off by one, and at the direction of a roll."),
-    "flipped_kernel": _("Look first at the kernel: the backward pass of a correlation is a convolution."),
-    "single_element": _("Look first at what treats this index unlike the others: a border, padding, a default class."),
-    "wrong_axis": _("Look first at the axis of sums and means in the backward pass."),
-    "missing_derivative": _("Look first at the activation: its slope multiplies the gradient from above."),
-    "zero_or_detached": _("Look first for detach(), .data, no_grad or item() between here and the loss."),
-    "missing_term": _("Look first at sums in the forward pass: each of their terms has one in the backward pass."),
-    "penalty": _("Look first at the penalty (weight decay): it is in one of loss and gradient, not in both."),
-    "clipped": _("Look first for a clip or a hook that changes gradients."),
-    "low_precision": _("Look first for casts to half or float32 inside the layer."),
-    "random": _("Look first at random draws: the backward pass must use those of the forward pass."),
-    "stale_cache": _("Look first at what the layer keeps from one call to the next."),
-    "in_place": _("Look first at in-place operations on what the backward pass still reads."),
-    "shared_once": _("Look first at the shared parameter: the contributions of all its uses are added."),
-    "duplicates": _("Look first at indexed assignment: repeated indices must add up (np.add.at, index_add)."),
-    "epsilon": _("Look first at small constants: both passes need the same."),
-    "target": _("Look first at the labels: which place, which scale, which smoothing."),
+    "sign": noted("Look first for a minus in the backward pass that the forward pass does not have."),
+    "constant_factor": noted("Look first for a mean where the loss sums, a forgotten ½, or a scale of one pass alone."),
+    "transposed": noted("Look first at the order of the two factors of the matrix product in the backward pass."),
+    "shifted_index": noted("Look first at slices that are off by one, and at the direction of a roll."),
+    "flipped_kernel": noted("Look first at the kernel: the backward pass of a correlation is a convolution."),
+    "single_element": noted(
+        "Look first at what treats this index unlike the others: a border, padding, a default class."
+    ),
+    "wrong_axis": noted("Look first at the axis of sums and means in the backward pass."),
+    "missing_derivative": noted("Look first at the activation: its slope multiplies the gradient from above."),
+    "zero_or_detached": noted("Look first for detach(), .data, no_grad or item() between here and the loss."),
+    "missing_term": noted("Look first at sums in the forward pass: each of their terms has one in the backward pass."),
+    "penalty": noted("Look first at the penalty (weight decay): it is in one of loss and gradient, not in both."),
+    "clipped": noted("Look first for a clip or a hook that changes gradients."),
+    "low_precision": noted("Look first for casts to half or float32 inside the layer."),
+    "random": noted("Look first at random draws: the backward pass must use those of the forward pass."),
+    "stale_cache": noted("Look first at what the layer keeps from one call to the next."),
+    "in_place": noted("Look first at in-place operations on what the backward pass still reads."),
+    "shared_once": noted("Look first at the shared parameter: the contributions of all its uses are added."),
+    "duplicates": noted("Look first at indexed assignment: repeated indices must add up (np.add.at, index_add)."),
+    "epsilon": noted("Look first at small constants: both passes need the same."),
+    "target": noted("Look first at the labels: which place, which scale, which smoothing."),
 }
 
 
@@ -108,7 +110,7 @@ def _layer_failed(found: Found, common: dict[str, Any]) -> Result:
         **common,
         outcome="failed",
         message=_changed(found) + message,
-        hint=HINTS.get(layer.fits[0].cause, "") if layer.fits else "",
+        hint=_hint(layer.fits),
         location=layer.call.name,
         causes=tuple(dict.fromkeys(fit.cause for fit in layer.fits)),
     )
@@ -140,7 +142,7 @@ def _whole_failed(found: Found, common: dict[str, Any]) -> Result:
         **common,
         outcome="failed",
         message=_changed(found) + message,
-        hint=HINTS.get(fits[0].cause, "") if fits else "",
+        hint=_hint(fits),
         location=location,
         causes=tuple(dict.fromkeys(fit.cause for fit in fits)),
     )
@@ -153,6 +155,11 @@ def _changed(found: Found) -> str:
 def _names(wrong: Sequence[Wrong]) -> str:
     names = [item.block for item in wrong]
     return ", ".join(names[:4]) + (_(" and {n} more").format(n=len(names) - 4) if len(names) > 4 else "")
+
+
+def _hint(fits: Sequence[Fit]) -> str:
+    """Where to look first, by the likeliest cause."""
+    return _(HINTS[fits[0].cause]) if fits and fits[0].cause in HINTS else ""
 
 
 def _words(fits: Sequence[Fit]) -> str:

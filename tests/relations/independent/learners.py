@@ -109,7 +109,7 @@ class AbsoluteFloorBayes(GaussianNB):  # type: ignore[misc]
 
 
 @CASES.bug(
-    "affine_features",
+    "affine_features uniform_features",
     proofs.learns_otherwise(lambda x, y: (x * 100 + 3, y, {}), moved=lambda x: x * 100 + 3),
 )
 def variance_floor_in_absolute_units(broken: bool) -> Built:
