@@ -48,7 +48,7 @@ test-lowest: $(BIN)/uv  ## run the tests with the oldest dependencies that pypro
 	$(PYTHON) -m venv --clear $(VENV)-lowest
 	$(VENV)-lowest/bin/python -m pip install --quiet --disable-pip-version-check torch==2.13.0
 	$(BIN)/uv pip install --quiet --python $(VENV)-lowest/bin/python --resolution lowest-direct -e '.[sklearn,dask]' \
-		'arch>=7.0' 'expecttest>=0.2' 'jsonschema>=4.20' 'onnx>=1.17' 'pytest-xdist>=3.6' 'sybil>=9.0'
+		'arch>=7.0' 'babel>=2.16' 'expecttest>=0.2' 'jsonschema>=4.20' 'onnx>=1.17' 'pytest-xdist>=3.6' 'sybil>=9.0'
 	$(VENV)-lowest/bin/python -m pytest -n 2 -m "not long and not browser" tests
 
 test-browser: $(VENV)/.browser  ## look at the report in Chromium (apt-get install chromium)
