@@ -31,6 +31,7 @@ THEMES = (
     "training_classes",
     "training_nets",
     "training_truth",
+    "training_laws",
 )
 # Decided first, because their failure explains others'; then what tells most.
 FIRST = (

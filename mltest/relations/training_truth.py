@@ -1,8 +1,7 @@
 """Training on rows whose right answers are known because they were made so: what is plain is learnt.
 
-The tester's own rows are taken, and targets are made of them, or the rows are drawn from the very law that a family of
-learners assumes. A learner that is off by a sign, a term or an index in its own mathematics keeps many symmetries; it
-does not keep these answers.
+The tester's own rows are taken, and targets are made of them. A learner that is off by a sign, a term or an index in
+its own mathematics keeps many symmetries; it does not keep these answers.
 """
 
 from __future__ import annotations
@@ -20,7 +19,6 @@ from mltest.relations.applies import is_regressor
 from mltest.relations.case import Case
 from mltest.relations.findings import look_for, passed, rows_of, share, skipped
 from mltest.relations.relation import Finding, judged
-from mltest.relations.retraining import Retraining, retrained
 from mltest.relations.rows import column, count, numeric_columns, pick, with_column
 from mltest.relations.trainer import Trainer, trainer_of
 from mltest.relations.training_columns import HIDDEN, changed_columns
@@ -54,10 +52,10 @@ def told_apart(case: Case) -> Finding:
     if told is None:
         return skipped(_("The learner does not answer rows that lie further apart."))
     right, n = told
-    p_value = _so_few(right, n, LEARNT)
+    p_value = so_few(right, n, LEARNT)
     if p_value < 1e-3:
         again = _right_of(case, trainer, "told_apart, again")
-        p_value = 1.0 if again is None else _so_few(*again, LEARNT)
+        p_value = 1.0 if again is None else so_few(*again, LEARNT)
         right, n = again or told
     measures = {"right": float(right), "rows": float(n), "p_value": p_value}
     counted = _("Of two classes that lie {apart} spreads apart, {right} held-out rows are right").format(
@@ -81,7 +79,7 @@ def _right_of(case: Case, trainer: Trainer, purpose: str) -> tuple[int, int] | N
     found = []
     for standardised, copies in SUITING:
         rng = case.rng(purpose)
-        counts = [_one_telling(case, trainer, rng, standardised, copies, share) for share in SHARES_OF_ONE]
+        counts = [_one_telling(case, trainer, rng, standardised, copies, part) for part in SHARES_OF_ONE]
         known = [pair for pair in counts if pair is not None]
         if known:
             found.append((sum(right for right, _n in known), sum(n for _right, n in known)))
@@ -110,14 +108,14 @@ def _one_telling(
     y = kinds[which].astype(trainer.y.dtype)
     seen = 2 * len(rows) // 3
     shown = np.tile(np.arange(seen), copies)
-    answers = _asked(case, trainer, (pick(moved, shown), y[shown]), pick(moved, slice(seen, None)))
+    answers = answers_after(case, trainer, (pick(moved, shown), y[shown]), pick(moved, slice(seen, None)))
     if answers is None or answers.labels is None:
         return None
     given = as_classes(answers.labels, case, kinds)
     return int(np.sum(given == y[seen:].astype(str))), len(rows) - seen
 
 
-def _asked(case: Case, trainer: Trainer, rows: tuple[Any, Array], z: Any) -> Any:
+def answers_after(case: Case, trainer: Trainer, rows: tuple[Any, Array], z: Any) -> Any:
     """What a learner trained on these rows answers to z; None where it cannot be trained on them or asked."""
     try:
         return case.subject.ask(z, trainer.learn(*rows, trainer.seed))
@@ -125,7 +123,7 @@ def _asked(case: Case, trainer: Trainer, rows: tuple[Any, Array], z: Any) -> Any
         return None
 
 
-def _so_few(right: int, n: int, rate: float) -> float:
+def so_few(right: int, n: int, rate: float) -> float:
     """The probability of so few of n or fewer at this rate."""
     return float(f"{float(special.bdtr(right, n, rate)):.6g}")
 
@@ -203,7 +201,7 @@ def _followed(case: Case, trainer: Trainer, purpose: str) -> _Followed | None:
             x = changed_columns(x, {name: lambda _values, own=z[:, j]: own for j, name in enumerate(names)})
         seen = 2 * len(rows) // 3
         shown = np.tile(np.arange(seen), copies)
-        answers = _asked(case, trainer, (pick(x, shown), target[shown]), pick(x, slice(seen, None)))
+        answers = answers_after(case, trainer, (pick(x, shown), target[shown]), pick(x, slice(seen, None)))
         if answers is not None and answers.matrix is not None and answers.matrix.shape[1] == 1:
             found.append(_Followed(target[seen:], answers.matrix[:, 0]))
             if found[-1].p_value > 1e-3:
@@ -304,114 +302,3 @@ def residuals(case: Case) -> Finding:
         .format(size=number(measures["answers"])),
         hint=look_for(residuals.catches),
     )  # fmt: skip
-
-
-@retrained(
-    says="With the rows of each class repeated k times, its odds are k times as high, and nothing else changes.",
-    catches="prior probabilities upside down, not normalised or left out",
-    source="Saerens et al. 2002, Adjusting the outputs of a classifier to new a priori probabilities",
-    needs=("classifier", "probabilities", "known classes"),
-    families=("gaussian_bayes",),
-    exact_for=("gaussian_bayes",),
-    not_for=(*HIDDEN, "own_prior", "own_predict", "projected", *("standardised", "robust_scaled", "quantile_scaled")),
-)
-def multiplied_odds(x: Any, y: Array, z: Any, rng: np.random.Generator) -> Retraining:
-    kinds = np.unique(y)
-    times = rng.permutation(1 + np.arange(len(kinds)) % 3)
-    rows = np.repeat(np.arange(len(y)), times[np.searchsorted(kinds, y)])
-
-    def expected(answers: Array) -> Array:
-        if answers.dtype.kind != "f" or answers.ndim != 2 or answers.shape[1] != len(kinds):
-            return answers
-        odds = answers * times
-        return np.asarray(odds / odds.sum(axis=1, keepdims=True))
-
-    # On standardised columns: what is added to variances is a share of the largest, which repetitions change.
-    scaled = _standardised(x)
-    return Retraining(pick(scaled, rows), y[rows], scaled, expected, source=(scaled, y, None), asks_training=True)
-
-
-def _standardised(x: Any) -> Any:
-    return changed_columns(
-        x, {name: lambda values: (values - values.mean()) / (values.std() or 1.0) for name in numeric_columns(x)}
-    )
-
-
-DRAWN, ASKED, COLUMNS = 1500, 400, 4
-SHARES = (0.5, 0.3, 0.2)
-
-
-@judged(
-    says="On rows drawn from the law that it assumes, the learner answers by that law.",
-    catches="a term, a factor or a prior that is missing or wrong in the likelihood",
-    source="Bayes' rule; Hastie, Tibshirani & Friedman 2009, sections 4.3 and 6.6.3",
-    grade="statistical",
-    stage="training",
-    needs=("train", "classifier", "numbers"),
-    families=("gaussian_bayes", "discriminant", "quadratic_discriminant"),
-    not_for=(*HIDDEN, "own_prior", "own_predict", "projected", "normalised_rows", "quantile_scaled"),
-    after=("seed_determinism", "refit", "test_row_leakage"),
-)
-def rows_of_its_law(case: Case) -> Finding:
-    trainer = trainer_of(case)
-    kinds = np.unique(trainer.y)[: len(SHARES)]
-    wrong = n = 0
-    off: list[float] = []
-    for draw in range(2):
-        x, index, posterior = _drawn(case, len(kinds), case.rng(f"rows_of_its_law {draw}"))
-        answers = _asked(case, trainer, (x[:DRAWN], kinds[index[:DRAWN]].astype(trainer.y.dtype)), x[DRAWN:])
-        if answers is None or answers.labels is None:
-            return skipped(_("The learner does not answer rows of its law."))
-        ordered = np.sort(posterior, axis=1)
-        clear = ordered[:, -1] > 0.7  # nearer to a tie, a sample's means and variances decide
-        given = as_classes(answers.labels, case, kinds)
-        wrong += int(np.sum((given != kinds[posterior.argmax(axis=1)].astype(str)) & clear))
-        n += int(clear.sum())
-        if answers.matrix is not None and answers.matrix.shape == posterior.shape and case.subject.traits.probabilities:
-            off.append(float(np.mean(np.abs(answers.matrix - posterior))))
-    p_value = _so_few(n - wrong, n, 0.97)
-    measures = {"wrong": float(wrong), "rows": float(n), "p_value": p_value}
-    said = _("Of rows drawn from its law, whose answer is clear, {wrong} are answered otherwise").format(
-        wrong=share(wrong, n)
-    )
-    if off:
-        measures["probabilities"] = float(f"{max(off):.4g}")
-        said = _("{said}; probabilities are off by {off} on average").format(said=said, off=number(max(off)))
-        if np.mean(off) > 0.05:  # ten times what so many rows leave to chance
-            p_value = measures["p_value"] = min(p_value, 1e-9)
-    if p_value > 1e-5:
-        return Finding(outcome="passed", message=f"{said}.", measures=measures)
-    return Finding(
-        outcome="failed", message=f"{said}.", measures=measures, p_value=p_value,
-        hint=look_for(rows_of_its_law.catches),
-    )  # fmt: skip
-
-
-def _drawn(case: Case, n_kinds: int, rng: np.random.Generator) -> tuple[Array, Array, Array]:
-    """Rows and classes by the family's own law, and the true probabilities of the rows that are asked."""
-    families = case.subject.traits.families
-    width = COLUMNS
-    shares = np.array(SHARES[:n_kinds]) / sum(SHARES[:n_kinds])
-    # Far from 0, so that what is forgotten to be centred shows.
-    means = rng.normal(0, 1.2, (n_kinds, width)) + rng.choice([-4.0, 4.0], size=width)
-    roots = []
-    shared = np.linalg.qr(rng.normal(size=(width, width)))[0] * rng.uniform(0.5, 2, width)
-    for _kind in range(n_kinds):
-        if "gaussian_bayes" in families:
-            roots.append(np.diag(rng.uniform(0.5, 2, width)))
-        elif "discriminant" in families:
-            roots.append(shared)
-        else:
-            roots.append(np.linalg.qr(rng.normal(size=(width, width)))[0] * rng.uniform(0.5, 2, width))
-    index = rng.choice(n_kinds, size=DRAWN + ASKED, p=shares)
-    drawn = rng.normal(size=(DRAWN + ASKED, width))
-    x = np.stack([means[k] + roots[k] @ one for k, one in zip(index, drawn, strict=True)])
-    asked = x[DRAWN:]
-    joint = np.stack([_log_density(asked, means[k], roots[k]) + np.log(shares[k]) for k in range(n_kinds)], axis=1)
-    return x, index, np.asarray(special.softmax(joint, axis=1))
-
-
-def _log_density(x: Array, mean: Array, root: Array) -> Array:
-    """Of a normal law with covariance root @ root.T, up to the constant that all classes share."""
-    away = np.linalg.solve(root, (x - mean).T)
-    return np.asarray(-0.5 * (away**2).sum(axis=0) - np.linalg.slogdet(root)[1])
